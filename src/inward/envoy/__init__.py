@@ -1,0 +1,1 @@
+"""Catalog and policy to Envoy resources; the files, their confirmation, the log, and the slow path."""
