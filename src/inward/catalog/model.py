@@ -7,14 +7,31 @@ OpenAPI `operationId`, or `GET /orders/{id}` where there is none.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import ipaddress
+import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from inward.catalog.template import PathTemplate
-from inward.errors import Place
-from inward.identity.spiffe_id import SpiffeID
+from inward.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inward.catalog.template import PathTemplate
+    from inward.errors import Place
+    from inward.identity.spiffe_id import SpiffeID
+
+
+_PORT = re.compile(r"0|[1-9][0-9]{0,4}")
+_MAX_PORT = 65535
+_ANY_IPV4 = "0.0.0.0"  # noqa: S104 (compared, not bound)
+
+
+class InvalidAddressError(BadInputError):
+    """A text is no address to listen on."""
+
+    code = "invalid_address"
 
 
 class Mode(enum.StrEnum):
@@ -29,7 +46,7 @@ ParameterType = Literal["string", "integer", "boolean"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A path or query parameter that conditions may read; other OpenAPI types (arrays, numbers, objects) are read as strings."""
+    """A path or query parameter that conditions may read; arrays, numbers and objects are read as strings."""
 
     name: str
     where: Literal["path", "query"]
@@ -39,7 +56,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing an API can do. `read_only` is true for GET, HEAD and OPTIONS (safe methods, RFC 9110 section 9.2.1)."""
+    """One thing an API can do.
+
+    `read_only` is true for GET, HEAD and OPTIONS (safe methods, RFC 9110 section 9.2.1).
+    """
 
     service: str
     name: str
@@ -63,10 +83,45 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """A TCP address to listen on: an IP address and a port from 1 to 65535 (0 in `inward.yaml`: chosen at start)."""
+    """A TCP address to listen on: an IP address and a port from 1 to 65535 (0: chosen at start)."""
 
     host: str
     port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Parse `127.0.0.1:7001` or `[::1]:7001`; raise `InvalidAddressError` for all else, names too."""
+        host, colon, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        try:
+            ip = ipaddress.ip_address(host[1:-1] if bracketed else host)
+        except ValueError:
+            ip = None
+        right_form = isinstance(ip, ipaddress.IPv6Address) == bracketed and "%" not in host
+        if not (ip and right_form and colon and _PORT.fullmatch(port) and int(port) <= _MAX_PORT):
+            raise InvalidAddressError(
+                f"`{text}` is no address to listen on",
+                hint="write an IP address and a port, such as `127.0.0.1:7001`",
+            )
+        return cls(str(ip), int(port))
+
+    def clashes_with(self, other: Address) -> bool:
+        """Tell whether both cannot be listened on at once: one port, and one host or a wildcard.
+
+        `::` is taken to hold every IPv4 address too, as it does unless a socket is told otherwise.
+        Port 0 never clashes.
+        """
+        if self.port != other.port or self.port == 0:
+            return False
+        hosts = {self._plain_host, other._plain_host}
+        ipv4_only = all(":" not in host for host in hosts)
+        return len(hosts) == 1 or "::" in hosts or (_ANY_IPV4 in hosts and ipv4_only)
+
+    @property
+    def _plain_host(self) -> str:
+        """The IPv4 address of an IPv4-mapped one (RFC 4291 section 2.5.5.2), else the host as it is."""
+        ip = ipaddress.ip_address(self.host)
+        return str(ip.ipv4_mapped) if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped else self.host
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -74,7 +129,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A workload with one SPIFFE ID. One without `listen` only calls; one without `run` is started by somebody else."""
+    """A workload with one SPIFFE ID.
+
+    One without `listen` only calls; one without `run` is started by somebody else.
+    """
 
     name: str
     spiffe_id: SpiffeID
@@ -108,7 +166,9 @@ class Catalog:
     operations: Mapping[str, Operation] = field(init=False)  # by id
 
     def __post_init__(self) -> None:
-        by_id = {operation.id: operation for service in self.services.values() for operation in service.operations}
+        by_id = {
+            operation.id: operation for service in self.services.values() for operation in service.operations
+        }
         object.__setattr__(self, "operations", MappingProxyType(by_id))
 
     def by_spiffe_id(self, spiffe_id: str) -> Service | None:

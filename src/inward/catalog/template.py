@@ -1,8 +1,13 @@
-"""Path templates: `/orders/{id}` as one regular expression that Envoy (RE2) and Python read alike.
+r"""Path templates: `/orders/{id}` as one regular expression that Envoy (RE2) and Python read alike.
 
-There is one home for the question "which path is that operation?", so that the enforcer, the decision point and the
-explanations cannot differ. A variable takes one or more characters of one path segment, and none that an application
-might take for a separator: no `/`, `\\`, `;`, no encoded form of them or of `.`, no control character, no overlong UTF-8.
+There is one home for the question "which path is that operation?", so that the enforcer, the decision point
+and the explanations cannot differ. A variable takes one or more characters of one path segment, and none that
+an application might take for a separator: no `/`, `\`, `;`, no encoded form of them or of `.`, no control
+character, no overlong UTF-8.
+
+Where several templates match one path, the most specific one is meant: `PathTemplate.specificity` is the
+order in which they are tried, here and in Envoy's list of routes. It is total but for templates that match
+exactly the same paths.
 """
 
 from __future__ import annotations
@@ -14,13 +19,19 @@ from functools import cached_property
 from inward.errors import BadInputError
 
 # One character of a path segment: RFC 3986 pchar without `;`, and percent-encoded bytes without
-# controls, `.`, `/`, `\` and the bytes that can only begin overlong or impossible UTF-8 (RFC 3629).
+# controls, `.`, `/`, `;`, `\` and the bytes that can only begin overlong or impossible UTF-8 (RFC 3629).
 _PERCENT = (
-    r"%(?:2[0-9A-Da-d]|[346][0-9A-Fa-f]|5[0-9ABDEFabdef]|7[0-9A-Ea-e]"
+    r"%(?:2[0-9A-Da-d]|3[0-9ACDEFacdef]|[46][0-9A-Fa-f]|5[0-9ABDEFabdef]|7[0-9A-Ea-e]"
     r"|[89ABab][0-9A-Fa-f]|[Cc][2-9A-Fa-f]|[DdEe][0-9A-Fa-f]|[Ff][0-4])"
 )
 SEGMENT = r"(?:[A-Za-z0-9._~!$&'()*+,=:@-]|" + _PERCENT + ")+"
+MAX_LENGTH = 2048  # characters of a template
 _VARIABLE = re.compile(r"\{([^{}/]+)\}")
+_NAME = re.compile(r"[ !#-z|~]+")  # of a variable: printable ASCII without `"`
+_SEGMENT = re.compile(SEGMENT, re.ASCII)
+_DOT_SEGMENTS = frozenset({".", ".."})
+
+SegmentKey = tuple[int, int, int, str]
 
 
 class InvalidTemplateError(BadInputError):
@@ -29,13 +40,61 @@ class InvalidTemplateError(BadInputError):
     code = "invalid_template"
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What stands between two slashes of a template: the literals around its variables, one more of them."""
+
+    literals: tuple[str, ...]
+
+    @property
+    def key(self) -> SegmentKey:
+        """The order in which segments are tried; two segments that match the same texts have the same key.
+
+        A literal comes first and a lone variable last. Between them, the more literal characters and then the
+        more variables (each takes a character at least) the earlier: a segment whose texts another one
+        matches too comes first.
+        """
+        if len(self.literals) == 1:
+            return (0, 0, 0, self.literals[0])
+        if self.literals == ("", ""):
+            return (2, 0, 0, "")
+        return (1, -sum(map(len, self.literals)), -len(self.literals), "{}".join(self.literals))
+
+    def match(self, text: str) -> tuple[str, ...] | None:
+        """Return the text of each variable, or None where `text` is another segment; in linear time.
+
+        The variables take the same texts as the groups of the template's regular expression: earlier ones
+        take all they can.
+        """
+        if len(self.literals) == 1:
+            return () if text == self.literals[0] else None
+        first, *middle, last = self.literals
+        if not (text.startswith(first) and text.endswith(last)):
+            return None
+        rest = text[len(first) : max(len(first), len(text) - len(last))]
+        if not _SEGMENT.fullmatch(rest):
+            return None
+        values: list[str] = []
+        for literal in reversed(middle):
+            at = rest.rfind(literal, 1, len(rest) - 1)
+            while at > 0 and "%" in rest[max(0, at - 2) : at]:  # inside a percent-encoded byte
+                at = rest.rfind(literal, 1, at + len(literal) - 1)
+            if at < 1:
+                return None
+            values.append(rest[at + len(literal) :])
+            rest = rest[:at]
+        return (rest, *reversed(values))
+
+
 @dataclass(frozen=True)
 class PathTemplate:
-    """A path with variables, such as `/orders/{id}/lines:batch`. `text` starts with a slash and holds no query."""
+    """A path with variables, such as `/orders/{id}/lines:batch`; it starts with a slash and has no query."""
 
     text: str
 
     def __post_init__(self) -> None:
+        if len(self.text) > MAX_LENGTH:
+            raise InvalidTemplateError(f"a path of {len(self.text)} characters", hint=f"{MAX_LENGTH} at most")
         if not self.text.startswith("/"):
             raise InvalidTemplateError(f"the path `{self.text}` does not start with a slash")
         if any(character in self.text for character in "?#;\\"):
@@ -44,13 +103,50 @@ class PathTemplate:
         if "{" in rest or "}" in rest:
             raise InvalidTemplateError(f"the path `{self.text}` has braces that do not pair")
         names = self.variables
+        if not all(_NAME.fullmatch(name) for name in names):
+            raise InvalidTemplateError(
+                f"the path `{self.text}` has a variable with an awkward name",
+                hint="use printable ASCII characters without double quotes",
+            )
         if len(set(names)) != len(names):
             raise InvalidTemplateError(f"the path `{self.text}` names a variable twice")
+        self._check_literals()
+
+    def _check_literals(self) -> None:
+        """Refuse what no normalised path can hold: such an operation could never be reached."""
+        *before, last = self.segments
+        if Segment(("",)) in before:
+            raise InvalidTemplateError(
+                f"the path `{self.text}` has an empty segment", hint="write single slashes"
+            )
+        for segment in (*before, last):
+            if len(segment.literals) == 1 and segment.literals[0] in _DOT_SEGMENTS:
+                raise InvalidTemplateError(f"the path `{self.text}` has the segment `{segment.literals[0]}`")
+            for literal in segment.literals:
+                if literal and not _SEGMENT.fullmatch(literal):
+                    raise InvalidTemplateError(
+                        f"the path `{self.text}` holds a character that a path cannot hold",
+                        hint="percent-encode it, unless it is `/`, `\\`, `.` or a control character",
+                    )
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
         """The variables' names, in the order of the path."""
         return tuple(_VARIABLE.findall(self.text))
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """What stands between the slashes; the last one is empty where the path ends with a slash."""
+        return tuple(Segment(tuple(_VARIABLE.split(text)[::2])) for text in self.text[1:].split("/"))
+
+    @cached_property
+    def specificity(self) -> tuple[SegmentKey, ...]:
+        """A sort key, most specific first: from left to right, a literal before a variable.
+
+        `/users/me` comes before `/users/{id}`, and `/a/b/{y}` before `/a/{x}/c`. Equal keys match exactly the
+        same paths.
+        """
+        return tuple(segment.key for segment in self.segments)
 
     @cached_property
     def static_prefix(self) -> str:
@@ -59,17 +155,26 @@ class PathTemplate:
 
     @cached_property
     def regex(self) -> str:
-        """A regular expression for the whole path, one group a variable, in the syntax that RE2 and `re` share."""
+        """A regular expression for the whole path, one group a variable, in the syntax of RE2 and `re`."""
         parts = _VARIABLE.split(self.text)  # literal, name, literal, name, …, literal
         return "".join(
-            f"({SEGMENT})" if index % 2 else re.escape(part).replace(r"\-", "-") for index, part in enumerate(parts)
+            f"({SEGMENT})" if index % 2 else re.escape(part).replace(r"\-", "-")
+            for index, part in enumerate(parts)
         )
 
-    @cached_property
-    def _compiled(self) -> re.Pattern[str]:
-        return re.compile(self.regex, re.ASCII)
-
     def match(self, path: str) -> dict[str, str] | None:
-        """Return the raw text of each variable (still percent-encoded), or None where `path` is another one."""
-        found = self._compiled.fullmatch(path)
-        return dict(zip(self.variables, found.groups(), strict=True)) if found else None
+        """Return the raw text of each variable (still percent-encoded), or None where `path` is another one.
+
+        It answers as `re.fullmatch(regex, path)` does, but in linear time: `re` backtracks, and callers
+        choose paths.
+        """
+        texts = path.split("/")
+        if len(texts) != len(self.segments) + 1 or texts[0]:
+            return None
+        values: list[str] = []
+        for segment, text in zip(self.segments, texts[1:], strict=True):
+            found = segment.match(text)
+            if found is None:
+                return None
+            values.extend(found)
+        return dict(zip(self.variables, values, strict=True))

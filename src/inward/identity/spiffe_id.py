@@ -19,15 +19,24 @@ class InvalidSpiffeIDError(BadInputError):
     code = "invalid_spiffe_id"
 
 
+def _quoted(text: str) -> str:
+    """Return hostile text for a message: short, and without control characters."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text[:100]
+    )
+
+
 def parse_trust_domain(text: str) -> str:
     """Return the trust domain name `text` (SPIFFE-ID section 2.1), or raise `InvalidSpiffeIDError`."""
     if not _TRUST_DOMAIN.fullmatch(text):
         raise InvalidSpiffeIDError(
-            f"`{text}` is no trust domain",
+            f"`{_quoted(text)}` is no trust domain",
             hint="use lower-case letters, digits, dots, dashes and underscores, such as `shop.internal`",
         )
     if len(text) > MAX_TRUST_DOMAIN_BYTES:
-        raise InvalidSpiffeIDError(f"a trust domain of {len(text)} bytes", hint=f"{MAX_TRUST_DOMAIN_BYTES} bytes at most")
+        raise InvalidSpiffeIDError(
+            f"a trust domain of {len(text)} bytes", hint=f"{MAX_TRUST_DOMAIN_BYTES} bytes at most"
+        )
     return text
 
 
@@ -44,13 +53,13 @@ class SpiffeID:
         if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise InvalidSpiffeIDError(f"a SPIFFE ID of more than {MAX_BYTES} bytes")
         if not text.startswith("spiffe://"):
-            raise InvalidSpiffeIDError(f"`{text}` does not start with `spiffe://`")
+            raise InvalidSpiffeIDError(f"`{_quoted(text)}` does not start with `spiffe://`")
         trust_domain, slash, path = text.removeprefix("spiffe://").partition("/")
         parse_trust_domain(trust_domain)
         if slash:
             for segment in path.split("/"):
                 if segment in {".", ".."} or not _SEGMENT.fullmatch(segment):
-                    raise InvalidSpiffeIDError(f"`{text}` has the path segment `{segment}`")
+                    raise InvalidSpiffeIDError(f"`{_quoted(text)}` has the path segment `{_quoted(segment)}`")
         return cls(trust_domain, slash + path)
 
     @classmethod

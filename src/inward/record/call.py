@@ -1,19 +1,30 @@
-"""The call: one request that reached an enforcer, and what was decided. The unit of the record."""
+"""The call: one request that reached an enforcer, and what was decided. The unit of the record.
+
+Also the gap, which stands in the record where something was lost, and how both become lines of JSON and come
+back. Rules: a line is never stored that cannot be read back, and a line that cannot be read is one
+`DamagedLineError`, whatever is wrong with it.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 import msgspec
+
+from inward.errors import InwardError
+
+MAX_LINE_BYTES = 4 << 20  # of one entry, with its line feed: four times the longest line that a log may hold
+DETAIL_CHARACTERS = 256  # of what was lost, kept in a gap
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the record.
 
-    `path` has no query. Identities are the verified ones: a name that was only claimed is never stored as `caller`.
-    `decision` is what the policy says; in observe mode a refused call was let through all the same, so
-    `carried_out` says what happened. `src` is where the line came from (`<log file>:<offset of the line's end>`),
-    which is what makes every call appear exactly once.
+    `path` has no query. Identities are the verified ones: a name that was only claimed is never stored as
+    `caller`. `decision` is what the policy says; in observe mode a refused call was let through all the same,
+    so `carried_out` says what happened. `src` is where the line came from (a `record.position.Position` as
+    text: the log file and the offset of the line's end), which is what makes every call appear exactly once.
     """
 
     time: str  # RFC 3339, UTC, milliseconds: when the request arrived
@@ -37,3 +48,74 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trace: str | None = None  # trace id of the W3C traceparent
     detail: str | None = None  # for operators: what the enforcer said of a refusal
     src: str | None = None
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="gap"):
+    """Something was lost, or may have been: what is known of it. Any call may have stood there.
+
+    `src` is where reading goes on after the gap, so that a gap too is reported exactly once; None where no
+    log is concerned. `lost_bytes` and `lost_lines` are None where nobody can know them.
+    """
+
+    time: str  # RFC 3339, UTC, milliseconds: when it was noticed
+    why: str  # for people: lower case, no full stop
+    service: str | None = None  # whose log it is
+    lost_bytes: int | None = None
+    lost_lines: int | None = None
+    detail: str | None = None  # how the lost line begins, as it stood there
+    src: str | None = None
+
+
+Entry: TypeAlias = Call | Gap
+
+
+class DamagedLineError(InwardError):
+    """A line of the record is no entry."""
+
+    code = "damaged_record"
+
+
+_call_decoder = msgspec.json.Decoder(Call)
+_gap_decoder = msgspec.json.Decoder(Gap)
+_encoder = msgspec.json.Encoder()
+_GAP_START = b'{"kind":"gap"'  # how msgspec begins a tagged struct
+
+
+def timestamp(moment: datetime) -> str:
+    """Return an aware `moment` as RFC 3339 in UTC with milliseconds; such texts sort by time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def beginning(lost: bytes) -> str:
+    """Return how a lost line begins, for `Gap.detail`; bytes that are no UTF-8 become U+FFFD."""
+    return lost[: DETAIL_CHARACTERS * 4].decode("utf-8", "replace")[:DETAIL_CHARACTERS]
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Return `entry` as one line of JSON with its line feed.
+
+    What cannot be stored (a text with lone surrogates, a line of more than `MAX_LINE_BYTES`) becomes a gap
+    with the same `src`: one such entry must not keep all that follow it out of the record.
+    """
+    try:
+        line = _encoder.encode(entry) + b"\n"
+        why = "the call is too large for the record"
+    except UnicodeEncodeError:
+        line, why = b"", "the call holds text that is no Unicode"
+    if 0 < len(line) <= MAX_LINE_BYTES:
+        return line
+    service = entry.service if isinstance(entry, Gap) else None
+    gap = Gap(
+        time=entry.time, why=why, service=service, lost_lines=1, detail=beginning(line) or None, src=entry.src
+    )
+    return _encoder.encode(gap) + b"\n"
+
+
+def parse_entry(line: bytes) -> Entry:
+    """Return the entry in one line of the record, or raise `DamagedLineError`."""
+    try:
+        if line.startswith(_GAP_START):
+            return _gap_decoder.decode(line)
+        return _call_decoder.decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamagedLineError(f"a line of the record is no entry: {error}") from None

@@ -1,0 +1,1 @@
+"""The services of shop.internal: ordinary programs that know nothing of Inward."""

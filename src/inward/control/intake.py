@@ -1,0 +1,100 @@
+"""From the Envoys' logs to the record: reads what was written, once, and makes it durable before a log is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from inward.envoy.access_log import LogLineError, parse_line
+from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, LogFolder, Tailer
+from inward.record.call import Gap, beginning, timestamp
+from inward.record.recorder import Recorder, RecordWriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inward.catalog.model import Catalog
+    from inward.control.layout import Layout
+    from inward.record.call import Entry
+
+READ_BYTES = 1 << 20
+RETRY_SECONDS = 1.0
+
+
+class Intake:
+    """Reads the logs of the services that it was told of, into one record."""
+
+    def __init__(self, layout: Layout, recorder: Recorder, catalog: Callable[[], Catalog], told: Callable[[str], None]) -> None:
+        self._layout = layout
+        self._recorder = recorder
+        self._catalog = catalog
+        self._told = told
+        self._tailers: dict[str, Tailer] = {}
+        self._pending: dict[str, list[Entry]] = {}
+
+    def follow(self, service: str) -> Tailer:
+        """Read the log of a service from now on, from where the record ends."""
+        tailer = self._tailers.get(service)
+        if tailer is None:
+            folder = LogFolder(self._layout.log(service))
+            tailer = Tailer(folder, service, self._recorder.position(f"{service}/{folder.kind}"))
+            self._tailers[service] = tailer
+        return tailer
+
+    def next_log(self, service: str) -> None:
+        """Begin a log file for an Envoy that is about to be started; the one before has ended."""
+        tailer = self.follow(service)
+        tailer.writer_ended()
+        tailer.folder.switch(tailer.position.number)
+
+    def take(self) -> int:
+        """Record what is there now; return how many lines that were. Raises `RecordWriteError`: then nothing is lost."""
+        count = 0
+        for service, tailer in list(self._tailers.items()):
+            pending = self._pending.setdefault(service, [])
+            if not pending:
+                for found in tailer.read(READ_BYTES):
+                    count += 1
+                    entry = found if isinstance(found, Gap) else self._entry(found, service)
+                    if entry is not None:
+                        pending.append(entry)
+            if count or pending:
+                # What could not be written stays pending: the tailer does not give it a second time.
+                self._recorder.append(pending, [tailer.position])
+                pending.clear()
+        return count
+
+    def _entry(self, line: Line, service: str) -> Entry | None:
+        try:
+            return parse_line(line.data, service, self._catalog(), line.src)
+        except LogLineError as error:
+            why = "the log ends in the middle of a line" if line.torn else error.message
+            now = timestamp(datetime.now(UTC))
+            detail = beginning(line.data)
+            return Gap(time=now, why=why, service=service, lost_lines=1, detail=detail, src=line.src)
+
+    def drain(self) -> None:
+        """Record all that is there, and make its positions durable."""
+        while self.take():
+            pass
+        self._recorder.checkpoint()
+
+    async def keep(self, rotate: Callable[[str, LogFolder], object]) -> None:
+        """Record for as long as this runs. `rotate` is called for a log that has grown large."""
+        pause = FASTEST_POLL_SECONDS
+        while True:
+            try:
+                count = await asyncio.to_thread(self.take)
+            except RecordWriteError as error:
+                # Nothing is lost: the lines stay in the logs until the disk takes them.
+                self._told(f"calls cannot be recorded: {error.message}")
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            pause = FASTEST_POLL_SECONDS if count else min(pause * 1.5, SLOWEST_POLL_SECONDS)
+            await asyncio.sleep(pause)
+            for service, tailer in list(self._tailers.items()):
+                done = self._recorder.checkpointed(tailer.log)
+                if done is not None:
+                    tailer.folder.delete_before(done.number)
+                rotate(service, tailer.folder)

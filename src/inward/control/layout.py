@@ -1,0 +1,120 @@
+"""Where the files of a system lie: the folder that a team keeps in git, its state, and the private files of a run.
+
+State (`.inward/` in the system folder, mode 0700): the record, the access logs until they are in it, what is in
+quarantine, the output of the services, and the CA's sealed key where there is a passphrase. Run (a private folder on a
+memory file system where there is one): keys, sockets, Envoy's files. The state says which run folder is in use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from inward.errors import BadInputError
+from inward.identity.private_files import private_folder, runtime_folder, write_private
+
+SYSTEM_FILE = "inward.yaml"
+STATE = ".inward"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFolder:
+    """The private files of one service in a run."""
+
+    path: Path
+
+    @property
+    def admin_socket(self) -> Path:
+        """Envoy's admin interface."""
+        return self.path / "admin.sock"
+
+    @property
+    def app_socket(self) -> Path:
+        """Where the service itself listens, if it can use a Unix socket."""
+        return self.path / "app.sock"
+
+    @property
+    def bootstrap(self) -> Path:
+        """What Envoy is started with."""
+        return self.path / "bootstrap.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one system. `system` and `run` are absolute."""
+
+    system: Path
+    run: Path
+    in_memory: bool
+
+    @classmethod
+    def of(cls, system: Path) -> Layout:
+        """Return the layout for a system folder, making its private folders where they are not there."""
+        system = find_system(system)
+        state = private_folder(system / STATE)
+        ignore = state / ".gitignore"
+        if not ignore.exists():
+            write_private(ignore, b"*\n")
+        # Short, since the path of a Unix socket has little more than a hundred bytes.
+        name = hashlib.sha256(str(system).encode()).hexdigest()[:10]
+        runtime = runtime_folder(name)
+        return cls(system, runtime.path, runtime.in_memory)
+
+    @property
+    def state(self) -> Path:
+        """The folder of what outlives a run."""
+        return self.system / STATE
+
+    @property
+    def record(self) -> Path:
+        """The folder of the record."""
+        return self.state / "record"
+
+    @property
+    def quarantine(self) -> Path:
+        """The list of services in quarantine."""
+        return self.state / "quarantine.json"
+
+    @property
+    def running(self) -> Path:
+        """What the running system says of itself, for the other commands."""
+        return self.run / "running.json"
+
+    @property
+    def processes(self) -> Path:
+        """The processes that a run has started."""
+        return self.run / "processes.json"
+
+    @property
+    def slow_socket(self) -> Path:
+        """Where the slow path listens."""
+        return self.run / "slow.sock"
+
+    @property
+    def bundle(self) -> Path:
+        """A copy of the system folder as it is enforced: the last one without a mistake."""
+        return self.run / "bundle"
+
+    def log(self, service: str) -> Path:
+        """Return the folder of a service's access logs."""
+        return self.state / "log" / service
+
+    def output(self, name: str) -> Path:
+        """Return the file that takes what a process prints."""
+        return self.state / "output" / f"{name}.txt"
+
+    def service(self, name: str) -> ServiceFolder:
+        """Return the folder of a service's private files."""
+        return ServiceFolder(self.run / "s" / name)
+
+
+def find_system(folder: Path) -> Path:
+    """Return the system folder `folder`, absolute and without links; `BadInputError` where it holds no `inward.yaml`."""
+    resolved = folder.resolve()
+    if not (resolved / SYSTEM_FILE).is_file():
+        raise BadInputError(
+            f"there is no `{SYSTEM_FILE}` in `{folder}`",
+            hint="go to a system folder, name one with `--system DIR`, or make one with `inward init`",
+        )
+    return resolved

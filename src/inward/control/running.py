@@ -1,0 +1,62 @@
+"""What a running system says of itself, in a private file, for the other commands and for the run after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inward.catalog.model import Address
+from inward.errors import InwardError
+from inward.identity.private_files import read_private, write_private
+
+if TYPE_CHECKING:
+    from inward.control.layout import Layout
+
+
+class RunningService(msgspec.Struct, frozen=True, kw_only=True):
+    """Addresses of one service: `listen` of its ingress, `egress` of its proxy, `app` where the service itself listens."""
+
+    listen: str | None
+    egress: str
+    credential: str
+    app: str | None
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A run: the control process, and the services that it started."""
+
+    pid: int
+    since: str
+    services: dict[str, RunningService]
+
+
+class NotRunningError(InwardError):
+    """No `inward up` runs on the system folder."""
+
+    code = "not_running"
+
+
+def parse_address(text: str) -> Address:
+    """Parse what `str(address)` gives."""
+    host, _, port = text.rpartition(":")
+    return Address(host.strip("[]"), int(port))
+
+
+def store_running(layout: Layout, running: Running) -> None:
+    """Say what runs."""
+    write_private(layout.running, msgspec.json.encode(running))
+
+
+def load_running(layout: Layout) -> Running | None:
+    """Return what was last said, by a process that may be gone; None where nothing was."""
+    content = read_private(layout.running)
+    return msgspec.json.decode(content, type=Running) if content else None
+
+
+def require_running(layout: Layout) -> Running:
+    """Return what runs, or raise `NotRunningError`."""
+    running = load_running(layout)
+    if running is None:
+        raise NotRunningError(f"nothing runs in `{layout.system}`", hint="start it with `inward up`")
+    return running

@@ -1,0 +1,222 @@
+"""Envoy's access log: the fields that are asked for, and how a line becomes a call.
+
+The query of a request is never logged. What a client claims of itself is never taken for its identity: `caller` comes
+from a handshake that was verified, or, at an egress, from whose egress it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from inward.envoy.proto import FILE_LOG, Resource, extension
+from inward.envoy.rbac import SLOW
+from inward.errors import InwardError
+from inward.policy.decision import Reason
+from inward.record.call import Call
+
+if TYPE_CHECKING:
+    from inward.catalog.model import Catalog
+
+OBSERVED = "observed-"  # what the slow path puts before the reason of a refusal that it did not carry out
+PROXY_AUTHENTICATION_REQUIRED = 407
+BAD_REQUEST = 400
+_ANSWERED = "via_upstream"
+_RBAC = "envoy.filters.http.rbac"
+_SLOW = "envoy.filters.http.ext_authz"
+
+
+def file_log(path: str, fields: dict[str, str], log_filter: Resource | None = None) -> Resource:
+    """Return an access log: one JSON object a line, appended to `path`."""
+    log = extension("envoy.access_loggers.file", FILE_LOG, path=path, log_format={"json_format": fields})
+    return {**log, "filter": log_filter} if log_filter else log
+
+
+_REQUEST = {
+    "t": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "id": "%REQ(X-REQUEST-ID)%",
+    "m": "%REQ(:METHOD)%",
+    "p": "%PATH(NQ)%",
+    "s": "%RESPONSE_CODE%",
+    "f": "%RESPONSE_FLAGS%",
+    "d": "%RESPONSE_CODE_DETAILS%",
+    "us": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
+    "bi": "%BYTES_RECEIVED%",
+    "bo": "%BYTES_SENT%",
+    "tp": "%REQ(TRACEPARENT)%",
+}
+
+INGRESS_FIELDS = {
+    "e": "i",
+    **_REQUEST,
+    "peer": "%DOWNSTREAM_PEER_URI_SAN%",
+    "op": "%ROUTE_NAME%",
+    "v": "%METADATA(VIRTUAL_HOST:inward:version)%",
+    "en": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%",
+    "er": f"%DYNAMIC_METADATA({_RBAC}:enforced_engine_result)%",
+    "sn": f"%DYNAMIC_METADATA({_RBAC}:shadow_effective_policy_id)%",
+    "slow": f"%DYNAMIC_METADATA({_SLOW}:x-inward-decision)%",
+}
+
+EGRESS_FIELDS = {"e": "e", **_REQUEST, "a": "%REQ(:AUTHORITY)%"}
+
+CONNECTION_FIELDS = {
+    "e": "c",
+    "t": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "id": "%UNIQUE_ID%",
+    "d": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
+    "peer_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+}
+
+
+class _Line(msgspec.Struct):
+    """A line as Envoy writes it; fields that do not apply are null."""
+
+    e: Literal["i", "e", "c"]
+    t: str
+    id: str | None = None
+    m: str | None = None
+    p: str | None = None
+    s: int | None = None
+    f: str | None = None
+    d: str | None = None
+    us: int | None = None
+    bi: int | None = None
+    bo: int | None = None
+    tp: str | None = None
+    peer: str | None = None
+    op: str | None = None
+    v: str | None = None
+    en: str | None = None
+    er: str | None = None
+    sn: str | None = None
+    slow: str | None = None
+    a: str | None = None
+    peer_address: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def trace_id(traceparent: str | None) -> str | None:
+    """Return the trace id of a W3C `traceparent`, or None where there is none or it is malformed."""
+    parts = (traceparent or "").split("-")
+    if len(parts) < 4 or len(parts[1]) != 32 or not set(parts[1]) <= set("0123456789abcdef"):  # noqa: PLR2004 - W3C
+        return None
+    return parts[1]
+
+
+class LogLineError(InwardError):
+    """A line of an access log is not what Envoy was asked to write."""
+
+    code = "log_line"
+
+
+def parse_line(line: bytes, service: str, catalog: Catalog, src: str) -> Call | None:
+    """Return the call that one line of the access log of `service` tells, or None where another line tells it.
+
+    `src` says where the line came from. Raises `LogLineError` for what Envoy cannot have written.
+    """
+    try:
+        entry = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LogLineError(f"{src}: {error}") from error
+    if entry.e == "i":
+        return _ingress_call(entry, service, catalog, src)
+    if entry.e == "e":
+        return _egress_call(entry, service, catalog, src)
+    return Call(
+        time=entry.t,
+        id=entry.id or src,
+        callee=service,
+        decision="deny",
+        carried_out="deny",
+        reason=Reason.BAD_IDENTITY,
+        # INVARIANT: the handshake failed, so nothing that the peer presented may be recorded as the caller.
+        detail=_detail(entry.peer_address, entry.d),
+        src=src,
+    )
+
+
+def _detail(*parts: str | None) -> str | None:
+    return " ".join(part for part in parts if part) or None
+
+
+def _reason(name: str) -> tuple[str, tuple[str, ...]]:
+    """Split an action's name, `<reason>` or `<reason>:<id>,<id>`."""
+    reason, _, ids = name.partition(":")
+    return reason, tuple(ids.split(",")) if ids else ()
+
+
+def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call:
+    caller = catalog.by_spiffe_id(entry.peer or "")
+    observed = entry.en is None and entry.sn is not None
+    reason, policies = _reason(entry.en or entry.sn or Reason.BAD_REQUEST)
+    if reason == SLOW:
+        # Where the slow path did not answer there is no header of its, whatever Envoy then did with the call.
+        reason, policies = _reason(entry.slow or Reason.SLOW_PATH_DOWN)
+        observed = observed or reason.startswith(OBSERVED)
+        reason = reason.removeprefix(OBSERVED)
+    if reason == Reason.NO_GRANT and caller is None:
+        reason = Reason.UNKNOWN_CALLER
+    refused = reason != Reason.GRANTED
+    return Call(
+        time=entry.t,
+        id=entry.id or src,
+        caller=caller.name if caller else entry.peer,
+        callee=service,
+        operation=entry.op or None,
+        method=entry.m,
+        path=entry.p,
+        decision="deny" if refused else "allow",
+        carried_out="deny" if refused and not observed else "allow",
+        reason=reason,
+        policies=policies,
+        mode="observe" if observed else "enforce",
+        policy_version=entry.v,
+        status=entry.s or None,
+        duration_us=entry.us,
+        bytes_in=entry.bi,
+        bytes_out=entry.bo,
+        trace=trace_id(entry.tp),
+        detail=None if entry.d == _ANSWERED else _detail(entry.d, _flags(entry.f)),
+        src=src,
+    )
+
+
+def _egress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call | None:
+    if entry.d == _ANSWERED:
+        return None  # the callee's ingress tells this call
+    name = (entry.a or "").rpartition(":")[0] or entry.a or ""
+    callee = catalog.services.get(name)
+    reason = Reason.UNREACHABLE
+    if entry.d == "direct_response":
+        reason = Reason.BAD_CREDENTIAL if entry.s == PROXY_AUTHENTICATION_REQUIRED else Reason.UNKNOWN_SERVICE
+    elif entry.s == BAD_REQUEST:
+        reason = Reason.BAD_REQUEST
+    # Whoever has no credential is some process of the machine, and not the service whose egress it tried.
+    somebody_else = reason is Reason.BAD_CREDENTIAL
+    return Call(
+        time=entry.t,
+        id=entry.id or src,
+        caller=None if somebody_else else service,
+        callee=callee.name if callee else entry.a,
+        method=entry.m,
+        path=entry.p,
+        decision="deny",
+        carried_out="deny",
+        reason=reason,
+        enforcer="egress",
+        status=entry.s or None,
+        duration_us=entry.us,
+        bytes_in=entry.bi,
+        bytes_out=entry.bo,
+        trace=trace_id(entry.tp),
+        detail=_detail(f"egress of {service}:" if somebody_else else None, entry.d, _flags(entry.f)),
+        src=src,
+    )
+
+
+def _flags(flags: str | None) -> str | None:
+    return None if flags in {None, "", "-"} else f"({flags})"

@@ -1,0 +1,58 @@
+"""The type names of the Envoy API that Inward uses, and the few shapes that recur.
+
+Resources are plain JSON values (`dict`), written as Envoy's proto3 JSON; Envoy itself checks them, unknown fields
+included (`--reject-unknown-dynamic-fields`), so neither grpcio nor protobuf is needed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Resource = dict[str, Any]
+
+_PREFIX = "type.googleapis.com/"
+
+CEL_INPUT = "xds.type.matcher.v3.HttpAttributesCelMatchInput"
+CEL_MATCHER = "xds.type.matcher.v3.CelMatcher"
+CLUSTER = "envoy.config.cluster.v3.Cluster"
+DOWNSTREAM_CONNECTIONS = (
+    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+)
+DOWNSTREAM_TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+EARLY_MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+EXT_AUTHZ = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+EXT_AUTHZ_PER_ROUTE = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
+EXTENSION_CONFIG = "envoy.config.core.v3.TypedExtensionConfig"
+EXPRESSION_FILTER = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+FILE_LOG = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
+FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
+HEADER_INPUT = "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
+HEADER_MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+HTTP_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
+RBAC_ACTION = "envoy.config.rbac.v3.Action"
+RBAC_PER_ROUTE = "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
+ROUTE = "envoy.config.route.v3.Route"
+ROUTE_CONFIGURATION = "envoy.config.route.v3.RouteConfiguration"
+ROUTE_LIST = "envoy.config.route.v3.RouteList"
+ROUTER = "envoy.extensions.filters.http.router.v3.Router"
+SECRET = "envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - the name of a type
+SPIFFE_VALIDATOR = "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig"
+UPSTREAM_TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+URI_SAN_INPUT = "envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput"
+
+
+def typed(type_name: str, **fields: object) -> Resource:
+    """Return a message of an `Any` field: its type, then its fields."""
+    return {"@type": _PREFIX + type_name, **fields}
+
+
+def extension(name: str, type_name: str, **fields: object) -> Resource:
+    """Return a `TypedExtensionConfig`: a named extension and its configuration."""
+    return {"name": name, "typed_config": typed(type_name, **fields)}
+
+
+def watched(path: str) -> Resource:
+    """Return a configuration source: a file whose replacement by a rename Envoy takes over at once."""
+    return {"path_config_source": {"path": path}, "resource_api_version": "V3"}

@@ -1,0 +1,116 @@
+"""A service's part of the catalog and the policy, as the resources that its Envoy enforces."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inward.catalog.resolve import most_specific_first
+from inward.envoy import rbac, routes
+from inward.envoy.clusters import app_cluster, service_cluster, slow_path_cluster
+from inward.envoy.egress import egress_routes
+from inward.envoy.slow_filter import SLOW_FILTER, slow_route
+from inward.policy.cel import UntranslatableError, translate
+from inward.policy.decision import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inward.catalog.model import Address, Catalog, Operation, Service
+    from inward.envoy.proto import Resource
+    from inward.policy.decide import Engine
+    from inward.policy.model import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class SlowCell:
+    """A cell that Envoy cannot decide by itself, and the construct that it cannot express."""
+
+    caller: str
+    operation: str
+    construct: str
+
+
+def leaf_of(cell: Cell, catalog: Catalog) -> Resource:
+    """Return what Envoy does for one cell; raise `UntranslatableError` where only the slow path can tell."""
+    permits = [permit.id for permit in cell.permits]
+    constant = cell.constant
+    if constant is True:
+        return rbac.action(True, Reason.GRANTED, permits)
+    refused_by = [forbid.id for forbid in cell.forbids if not forbid.conditional and forbid.expires is None]
+    if constant is False:
+        return rbac.action(False, Reason.FORBIDDEN if refused_by else Reason.NO_GRANT, refused_by)
+    otherwise = rbac.action(False, Reason.CONDITION, [*permits, *(forbid.id for forbid in cell.forbids)])
+    allowed = rbac.action(True, Reason.GRANTED, permits)
+    return rbac.when([(translate(cell, catalog), allowed)], otherwise)
+
+
+def operation_filters(operation: Operation, catalog: Catalog, engine: Engine) -> tuple[Resource, list[SlowCell]]:
+    """Return the filter configurations of an operation's route, and the cells that make it pay for the slow path."""
+    callers: dict[str, Resource] = {}
+    slow: list[SlowCell] = []
+    for cell in engine.index.cells_of(operation.id):
+        spiffe_id = str(catalog.services[cell.caller].spiffe_id)
+        try:
+            callers[spiffe_id] = leaf_of(cell, catalog)
+        except UntranslatableError as error:
+            slow.append(SlowCell(cell.caller, operation.id, error.construct))
+            callers[spiffe_id] = rbac.action(True, rbac.SLOW)
+    filters = {rbac.RBAC_FILTER: rbac.per_route(callers, operation.mode)}
+    if slow:
+        filters[SLOW_FILTER] = slow_route(operation.id)
+    return filters, slow
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRoutes:
+    """An ingress's routes without a version: `content` is the hash of all that they enforce."""
+
+    service: Service
+    routes: Mapping[str, Resource]
+    ordered: Sequence[Operation]
+    content: str
+    slow: tuple[SlowCell, ...]
+
+    def resource(self, version: str) -> Resource:
+        """Return the routes as one resource that says `version` in each log line."""
+        return routes.route_configuration(self.service, self.routes, self.ordered, version)
+
+
+def service_routes(service: Service, catalog: Catalog, engine: Engine) -> ServiceRoutes:
+    """Compile the ingress of one service."""
+    ordered = most_specific_first(service.operations)
+    compiled: dict[str, Resource] = {}
+    slow: list[SlowCell] = []
+    for operation in ordered:
+        filters, cells = operation_filters(operation, catalog, engine)
+        compiled[operation.id] = routes.operation_route(operation, filters)
+        slow += cells
+    digest = hashlib.sha256(msgspec.json.encode([service.mode, list(compiled.values())]))
+    return ServiceRoutes(service, compiled, ordered, digest.hexdigest()[:12], tuple(slow))
+
+
+def clusters(
+    catalog: Catalog,
+    addresses: Mapping[str, Address],
+    folder: str,
+    app: str | Address | None,
+    slow_socket: str,
+) -> list[Resource]:
+    """Return the clusters of one Envoy: every callee that has an address, its own app, and the slow path."""
+    found = [
+        service_cluster(name, addresses[name], str(service.spiffe_id), folder)
+        for name, service in catalog.services.items()
+        if name in addresses
+    ]
+    if app is not None:
+        found.append(app_cluster(app))
+    return [*found, slow_path_cluster(slow_socket)]
+
+
+def egress(addresses: Mapping[str, Address], credential: str) -> list[Resource]:
+    """Return the egress routes of one Envoy."""
+    return [egress_routes(sorted(addresses), credential)]

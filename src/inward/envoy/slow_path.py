@@ -1,0 +1,87 @@
+"""The slow path: an ASGI application that decides what Envoy cannot express (`ext_authz` over HTTP).
+
+It listens on a Unix socket in a private folder, so only Envoys of this account ask it. What it is told is what the
+ingress verified: the caller in `x-forwarded-client-cert`, which the ingress wrote anew, and the operation that the route
+belongs to. Anything unclear is a refusal.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from inward.catalog.model import Mode
+from inward.envoy.access_log import OBSERVED
+from inward.envoy.slow_filter import DECISION_HEADER
+from inward.policy.decision import Decision, Reason
+from inward.policy.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from inward.catalog.model import Catalog
+    from inward.policy.decide import Engine
+
+_URI = re.compile(r"(?:^|;)URI=(spiffe://[A-Za-z0-9._/-]+)(?=;|$)")
+
+
+class PolicySource(Protocol):
+    """What gives the slow path the policy in force."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+
+    @property
+    def engine(self) -> Engine:
+        """The decision engine in force."""
+
+
+def peer_of(forwarded_client_cert: str) -> str | None:
+    """Return the one SPIFFE ID that the ingress verified, or None where it is not exactly one."""
+    found: list[str] = _URI.findall(forwarded_client_cert)
+    return found[0] if len(found) == 1 and "," not in forwarded_client_cert else None
+
+
+class SlowPath:
+    """The application. `current` returns the policy in force; it is asked once a request."""
+
+    def __init__(self, current: Callable[[], PolicySource]) -> None:
+        self._current = current
+
+    def decide(self, headers: dict[bytes, bytes], target: str, now: datetime) -> tuple[Decision, Mode]:
+        """Decide one request; `target` is its path and query as Envoy routed it."""
+        policy = self._current()
+        peer = peer_of(headers.get(b"x-forwarded-client-cert", b"").decode("latin-1"))
+        caller = policy.catalog.by_spiffe_id(peer) if peer else None
+        operation = policy.catalog.operations.get(headers.get(b"x-inward-operation", b"").decode("latin-1"))
+        if operation is None:
+            return Decision(False, Reason.UNKNOWN_OPERATION), Mode.ENFORCE  # noqa: FBT003 - `allowed`
+        if caller is None:
+            return Decision(False, Reason.UNKNOWN_CALLER), operation.mode  # noqa: FBT003 - `allowed`
+        path, _, query = target.partition("?")
+        return policy.engine.decide(Request(caller.name, operation.id, path, query), now), operation.mode
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[dict[str, Any]]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Answer one request (ASGI 3.0): 200 lets the call on, 403 refuses it."""
+        if scope["type"] != "http":
+            return
+        del receive  # Envoy sends no body here
+        raw = scope.get("raw_path") or scope["path"].encode()
+        target = raw.decode("latin-1") + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+        decision, mode = self.decide(dict(scope["headers"]), target, datetime.now(UTC))
+        told = ":".join([decision.reason.value, *([",".join(decision.policies)] if decision.policies else [])])
+        observed = mode is Mode.OBSERVE and not decision.allowed
+        headers = [
+            (b"content-length", b"0"),
+            (DECISION_HEADER.encode(), ((OBSERVED if observed else "") + told).encode()),
+        ]
+        status = 200 if decision.allowed or observed else 403
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,189 @@
+"""Decides calls: the one place that says whether a service may call an operation. No I/O, no clock.
+
+What is decided for a cell (a caller and an operation) at a moment:
+
+1. A caller or an operation that the catalog does not hold is refused, before any policy is asked.
+2. Policies that have expired do not exist. Without a permit the call is refused.
+3. If no remaining policy has conditions, the request is not looked at: a forbid refuses, else the permit
+   allows.
+4. Otherwise every parameter that the remaining policies read must be in plain form, or the call is refused.
+5. Cedar evaluates all remaining policies. If any fails to evaluate, the call is refused, whatever the others
+   say: Cedar itself would skip a forbid that fails.
+6. A forbid that holds refuses, else a permit that holds allows, else the call is refused.
+
+Steps 1 to 3 are looked up; steps 4 to 6 ask Cedar about the few policies of the cell, not about all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final
+
+import cedarpy
+from cedarpy import pst
+
+from inward.policy.decision import Decision, Reason
+from inward.policy.index import Index
+from inward.policy.request import BadParameterError, Read, build_context, reads_of
+from inward.policy.schema import entities_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from inward.catalog.model import Catalog, Operation
+    from inward.policy.model import Cell, Policies, Policy
+    from inward.policy.request import Request
+
+MAX_CELLS = 50_000  # kept ready; others are made again when they are asked for
+_UNKNOWN_CALLER: Final = Decision(allowed=False, reason=Reason.UNKNOWN_CALLER)
+_UNKNOWN_OPERATION: Final = Decision(allowed=False, reason=Reason.UNKNOWN_OPERATION)
+_NO_GRANT: Final = Decision(allowed=False, reason=Reason.NO_GRANT)
+_BAD_PARAMETER: Final = Decision(allowed=False, reason=Reason.BAD_PARAMETER)
+_FAILED = re.compile(r"^error while evaluating policy `([A-Za-z0-9._-]+)`")
+
+
+class Engine:
+    """The decisions of one catalog and one set of policies, both of which never change."""
+
+    def __init__(self, catalog: Catalog, policies: Policies, *, max_cells: int = MAX_CELLS) -> None:
+        self._catalog = catalog
+        self._index = Index(catalog, policies)
+        self._entities = cedarpy.Entities.from_json_str(json.dumps(entities_of(catalog)))
+        # Two generations bound the cells without any bookkeeping on a hit: when the young one is full it
+        # becomes the old one, and what the old one still held then is forgotten.
+        self._generation = max(1, max_cells // 2)
+        self._young: dict[tuple[str, str], _Ready] = {}
+        self._old: dict[tuple[str, str], _Ready] = {}
+
+    @property
+    def index(self) -> Index:
+        """The index of all cells."""
+        return self._index
+
+    def cell(self, caller: str, operation: str) -> Cell:
+        """Return the policies that can apply to a call; `KeyError` for what the catalog does not hold."""
+        return self._index.cell(caller, operation)
+
+    def decide(self, request: Request, now: datetime) -> Decision:
+        """Decide one call at a moment, which must have a time zone. Nothing in a request makes it raise."""
+        ready = self._young.get((request.caller, request.operation))
+        if ready is None:
+            if request.caller not in self._catalog.services:
+                return _UNKNOWN_CALLER
+            if request.operation not in self._catalog.operations:
+                return _UNKNOWN_OPERATION
+            ready = self._ready(request.caller, request.operation)
+        if ready.moments:
+            phase = ready.phase(now)
+            return phase if isinstance(phase, Decision) else phase.decide(request, now)
+        only = ready.only
+        return only if isinstance(only, Decision) else only.decide(request, now)
+
+    def _ready(self, caller: str, operation: str) -> _Ready:
+        key = (caller, operation)
+        ready = self._old.get(key) or _Ready(self._index.cell(caller, operation), self._entities)
+        if len(self._young) >= self._generation:
+            self._old, self._young = self._young, {}
+        self._young[key] = ready
+        return ready
+
+
+class _Ready:
+    """A cell made ready: what is to be done with a call in each of its phases.
+
+    A phase is the time between two moments at which policies of the cell expire; in it, the same policies are
+    live.
+    """
+
+    __slots__ = ("_cell", "_entities", "_phases", "moments", "only")
+
+    def __init__(self, cell: Cell, entities: cedarpy.Entities) -> None:
+        self._cell = cell
+        self._entities = entities
+        expiries = {policy.expires for policy in (*cell.permits, *cell.forbids) if policy.expires is not None}
+        self.moments = tuple(sorted(expiries))
+        self._phases: dict[int, Decision | _Conditional] = {}
+        self.only: Decision | _Conditional = _NO_GRANT if self.moments else self._phase(None)
+
+    def phase(self, now: datetime) -> Decision | _Conditional:
+        """Return what is to be done at a moment."""
+        passed = bisect_right(self.moments, now)  # at its very moment a policy has expired
+        phase = self._phases.get(passed)
+        if phase is None:
+            phase = self._phases[passed] = self._phase(self.moments[passed - 1] if passed else None)
+        return phase
+
+    def _phase(self, since: datetime | None) -> Decision | _Conditional:
+        permits = _live(self._cell.permits, since)
+        forbids = _live(self._cell.forbids, since)
+        if not permits:
+            expired = _ids(self._cell.permits)
+            return Decision(allowed=False, reason=Reason.EXPIRED, policies=expired) if expired else _NO_GRANT
+        if any(policy.conditional for policy in (*permits, *forbids)):
+            return _Conditional(self._cell, permits, forbids, self._entities)
+        if forbids:
+            return Decision(allowed=False, reason=Reason.FORBIDDEN, policies=_ids(forbids))
+        return Decision(allowed=True, reason=Reason.GRANTED, policies=_ids(permits))
+
+
+class _Conditional:
+    """The live policies of a cell, of which Cedar must be asked."""
+
+    __slots__ = ("_entities", "_operation", "_policies", "_reads", "_refusal", "_request")
+
+    def __init__(
+        self, cell: Cell, permits: tuple[Policy, ...], forbids: tuple[Policy, ...], entities: cedarpy.Entities
+    ) -> None:
+        live = {policy.id: policy.pst for policy in (*permits, *forbids)}
+        # INVARIANT: permits stay in the slice, and only Cedar's own Allow allows: a slice of forbids alone
+        # could not tell "no forbid holds" from "the request could not be evaluated".
+        self._policies = cedarpy.PolicySet.from_pst(
+            pst.PolicySet(templates={}, static_policies=live, template_links=())
+        )
+        self._entities = entities
+        self._operation: Operation = cell.operation
+        self._reads: frozenset[Read] = reads_of((*permits, *forbids), cell.operation)
+        self._refusal = Decision(allowed=False, reason=Reason.CONDITION, policies=_ids(permits))
+        self._request = {
+            "principal": {"type": "Service", "id": cell.caller},
+            "action": {"type": "Action", "id": cell.operation.id},
+            "resource": {"type": "Service", "id": cell.operation.service},
+        }
+
+    def decide(self, request: Request, now: datetime) -> Decision:
+        """Decide a call of this cell in the phase of `now`."""
+        try:
+            context = build_context(self._operation, request.path, request.query, now, self._reads)
+        except BadParameterError:
+            return _BAD_PARAMETER
+        answer = cedarpy.is_authorized(
+            {**self._request, "context": json.dumps(context)}, self._policies, self._entities
+        )
+        said, errors = answer.decision, answer.diagnostics.errors
+        if errors or said is cedarpy.Decision.NoDecision:
+            return Decision(allowed=False, reason=Reason.POLICY_ERROR, policies=_failed(errors))
+        holding = tuple(sorted(answer.diagnostics.reasons))
+        if said is cedarpy.Decision.Allow:
+            return Decision(allowed=True, reason=Reason.GRANTED, policies=holding)
+        return (
+            Decision(allowed=False, reason=Reason.FORBIDDEN, policies=holding) if holding else self._refusal
+        )
+
+
+def _live(policies: tuple[Policy, ...], since: datetime | None) -> tuple[Policy, ...]:
+    """Return those that have not expired in the phase that begins at `since`."""
+    if since is None:
+        return policies
+    return tuple(policy for policy in policies if policy.expires is None or policy.expires > since)
+
+
+def _ids(policies: tuple[Policy, ...]) -> tuple[str, ...]:
+    return tuple(policy.id for policy in policies)
+
+
+def _failed(errors: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of the policies that Cedar says failed to evaluate."""
+    return tuple(sorted({found[1] for error in errors if (found := _FAILED.match(error))}))

@@ -1,0 +1,172 @@
+"""What Inward demands of a policy beyond Cedar: names that exist, and the owner rule.
+
+The owner rule: `policies/orders.cedar` decides over the operations of `orders` and nothing else. Cedar itself
+does not tie an operation to its service, so every policy of that file must say it in its scope, by its
+actions or by `resource == Service::"orders"`; or be about `disclose` and name a data class whose whole tree
+belongs to the team that owns `orders`. `guardrails.cedar` forbids, over the whole system.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from cedarpy import pst
+
+from inward.policy.schema import DISCLOSE, READ, WRITE, groups_of_service
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from inward.catalog.model import Catalog, Service
+
+GUARDRAILS = "guardrails.cedar"
+_SHOWN = 100  # characters of a name in a mistake
+_COMPARED = 5_000  # names that a misspelt one is compared with
+
+Finding = tuple[str, str]  # what is wrong, and what to do about it
+
+
+def shown(text: str) -> str:
+    """Return text from a file as it may stand in a message: one line, without controls, not too long."""
+    text = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """Return a hint that names the nearest of `names`, or an empty text where none is near."""
+    found = difflib.get_close_matches(name[:_SHOWN], sorted(names)[:_COMPARED], n=1)
+    return f"did you mean `{shown(found[0])}`?" if found else ""
+
+
+def named_actions(template: pst.Template) -> tuple[str, ...] | None:
+    """Return the ids of the actions in a policy's scope; None where it names none, which means all."""
+    match template.action:
+        case pst.ActionEq(entity):
+            return (entity.id,)
+        case pst.ActionIn(entities):
+            return tuple(entity.id for entity in entities)
+        case _:
+            return None
+
+
+class Rules:
+    """The rules for the policies of one system."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        services = catalog.services.values()
+        groups = {group for service in services for group in groups_of_service(service.name)}
+        owners = {service.owner for service in services} | {
+            data.owner for data in catalog.data_classes.values()
+        }
+        self._names: dict[str, Collection[str]] = {
+            "Service": catalog.services.keys(),
+            "Zone": {service.zone for service in services if service.zone is not None},
+            "Team": owners,
+            "Group": {group for service in services for group in service.groups},
+            "DataClass": catalog.data_classes.keys(),
+            "Action": catalog.operations.keys() | groups | {READ, WRITE, DISCLOSE},
+        }
+        self._service_of_group = {
+            group: service.name for service in services for group in groups_of_service(service.name)
+        }
+
+    def check(self, template: pst.Template, service: str | None) -> list[Finding]:
+        """Return what is wrong with a policy of the file of `service`; None is the file of guardrails."""
+        findings = sorted(set(self._unknown_names(template)))
+        if findings:
+            return findings
+        if service is not None:
+            return list(self._not_owned(template, self._catalog.services[service]))
+        if template.effect == "permit":
+            return [
+                (
+                    "a permit among the guardrails, which only forbid",
+                    "grant in the file of the service's owner",
+                )
+            ]
+        return []
+
+    def _unknown_names(self, template: pst.Template) -> Iterator[Finding]:
+        for uid in pst.entity_uids(template):
+            names = self._names.get(uid.type.basename)
+            if names is None or uid.type.namespace or uid.id in names:
+                continue  # users are not in the catalog; types that do not exist are Cedar's to refuse
+            if uid.type.basename == "Action":
+                prefix = uid.id.partition(":")[0] + ":"
+                near = [name for name in names if name.startswith(prefix)] or names
+                yield f"there is no operation `{shown(uid.id)}`", nearest(uid.id, near)
+            else:
+                kind = "data class" if uid.type.basename == "DataClass" else uid.type.basename.lower()
+                yield f"there is no {kind} `{shown(uid.id)}`", nearest(uid.id, names)
+
+    def _not_owned(self, template: pst.Template, service: Service) -> Iterator[Finding]:
+        actions = named_actions(template)
+        if actions is not None and DISCLOSE in actions:
+            yield from self._not_owned_data(template, actions, service)
+            return
+        named = {uid.id for uid in pst.entity_uids(template) if uid.type.basename == "Action"}
+        owners = {action: self._owner_of(action) for action in named}
+        foreign = sorted(
+            (owner, action) for action, owner in owners.items() if owner and owner != service.name
+        )
+        for owner, action in foreign[:1]:
+            yield f"`{shown(action)}` is not of `{service.name}`", f"it belongs in policies/{owner}.cedar"
+            return
+        limited = actions is not None and all(owners[action] for action in actions)
+        match template.resource:
+            case pst.ScopeEq(pst.EntityUid(pst.EntityType("Service", ()), name)) if name != service.name:
+                yield (
+                    f"the resource is `{shown(name)}`, not `{service.name}`",
+                    f"it belongs in policies/{name}.cedar",
+                )
+            case pst.ScopeEq(pst.EntityUid(pst.EntityType("Service", ()))):
+                pass
+            case _ if not limited:
+                yield (
+                    f"this policy is not limited to `{service.name}`",
+                    f'write resource == Service::"{service.name}"',
+                )
+
+    def _owner_of(self, action: str) -> str | None:
+        """Return the service that an operation or group of operations is of; None for `read` and `write`."""
+        operation = self._catalog.operations.get(action)
+        return operation.service if operation else self._service_of_group.get(action)
+
+    def _not_owned_data(
+        self, template: pst.Template, actions: tuple[str, ...], service: Service
+    ) -> Iterator[Finding]:
+        if set(actions) != {DISCLOSE}:
+            yield "`disclose` stands beside other actions", "write a policy of its own for it"
+            return
+        match template.resource:
+            case pst.ScopeEq(pst.EntityUid(pst.EntityType("DataClass", ()), name)):
+                covered = {name}
+            case pst.ScopeIn(pst.EntityUid(pst.EntityType("DataClass", ()), name)) | pst.ScopeIsIn(
+                _, pst.EntityUid(pst.EntityType("DataClass", ()), name)
+            ):
+                covered = {data for data in self._catalog.data_classes if self._is_under(data, name)}
+            case _:
+                yield "`disclose` without a data class", 'write resource == DataClass::"…"'
+                return
+        for data in sorted(covered):
+            owner = self._catalog.data_classes[data].owner
+            if owner != service.owner:
+                yield (
+                    f"the data class `{data}` belongs to `{owner}`, not to `{service.owner}`",
+                    "its owner discloses it, in the file of one of its own services",
+                )
+
+    def _is_under(self, data: str, name: str) -> bool:
+        seen: set[str] = set()
+        at: str | None = data
+        while at is not None and at not in seen:
+            if at == name:
+                return True
+            seen.add(at)
+            above = self._catalog.data_classes.get(at)
+            at = above.parent if above else None
+        return False

@@ -1,0 +1,187 @@
+"""Cedar's own strict validation of policies against the schema, at a cost that does not grow with the system.
+
+Cedar checks a policy once for every action that its scope admits: policies times operations. So a policy is
+checked against the actions that it names and, where its scope names a group or nothing, one operation of each
+kind. Two operations are of one kind if no expression of that policy can tell them apart: their contexts have
+the same type, and they are in the same of the groups that it names. What was found valid is remembered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import cedarpy
+from cedarpy import pst
+
+from inward.policy.rules import Finding, named_actions, nearest, shown
+from inward.policy.schema import DISCLOSE, groups_of, schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from inward.catalog.model import Catalog, Operation
+
+_BATCH = 64  # actions that policies are checked against together
+_MESSAGES = 5  # of one policy
+_PREFIX = re.compile(r"^for policy `[^`]*`, ")
+_ACTION = re.compile(r' (?:in context )?for Action::"((?:[^"\\]|\\.)*)"')
+_OPTIONAL = re.compile(r"access to optional attribute `(path|query)\.([A-Za-z0-9_]+)`")
+_MISSING = re.compile(r"^attribute `(?:path|query)\.([^`]*)`")
+
+_HINTS = {
+    "unable to find an applicable action": (
+        "no operation fits this scope",
+        "callers are services; the resource is a Service, or for `disclose` a DataClass",
+    ),
+    "unable to guarantee safety of access to optional": (
+        None,
+        "test it first, with `has` and `&&`, such as `principal has zone && principal.zone == …`",
+    ),
+    "extension constructors may not be called": (None, "parameters cannot be turned into dates or addresses"),
+}
+
+
+class Validator:
+    """Checks the policies of one system; `valid` is what earlier checks found good, and is added to."""
+
+    def __init__(self, catalog: Catalog, valid: set[bytes]) -> None:
+        self._catalog = catalog
+        self._valid = valid
+        self._used: set[bytes] = set()
+        self._kinds: dict[tuple[str | None, frozenset[str]], list[Operation]] = {}
+
+    @property
+    def used(self) -> set[bytes]:
+        """What was found valid by this validator: all that the next one needs to remember."""
+        return self._used
+
+    def check(
+        self, policies: Sequence[tuple[str, pst.Template]], service: str | None
+    ) -> dict[int, list[Finding]]:
+        """Return what is wrong with which of the policies (source, tree) of a service's file, or of guardrails."""
+        findings: dict[int, list[Finding]] = {}
+        batch: list[tuple[int, bytes]] = []
+        actions: dict[str, Operation] = {}
+        for number, (text, template) in enumerate(policies):
+            relevant = self._relevant(template, service)
+            if relevant is None:
+                continue
+            key = _key(text, relevant.values())
+            if key in self._valid:
+                self._used.add(key)
+                continue
+            if batch and len(actions | relevant) > _BATCH:
+                findings |= self._check_batch(batch, policies, actions)
+                batch, actions = [], {}
+            batch.append((number, key))
+            actions |= relevant
+        if batch:
+            findings |= self._check_batch(batch, policies, actions)
+        return findings
+
+    def _check_batch(
+        self,
+        batch: list[tuple[int, bytes]],
+        policies: Sequence[tuple[str, pst.Template]],
+        actions: dict[str, Operation],
+    ) -> dict[int, list[Finding]]:
+        services = {
+            uid.id.partition(":")[0]
+            for number, _ in batch
+            for uid in pst.entity_uids(policies[number][1])
+            if uid.type.basename == "Action" and ":" in uid.id
+        }
+        schema = cedarpy.Schema.from_json_str(json.dumps(schema_of(actions.values(), services)))
+        result = cedarpy.validate_policies("\n".join(policies[number][0] for number, _ in batch), schema)
+        messages: dict[int, list[str]] = defaultdict(list)
+        for error in result.errors:
+            # Cedar numbers policies by where they stand; an error without one is everybody's
+            position = error.policy_id.removeprefix("policy")
+            at = [int(position)] if position.isdecimal() else range(len(batch))
+            for place in at:
+                messages[place].append(error.error)
+        if not result.validation_passed and not messages:
+            messages |= {place: ["this policy is not valid"] for place in range(len(batch))}
+        names = {parameter.name for operation in actions.values() for parameter in operation.parameters}
+        good = {key for place, (_, key) in enumerate(batch) if place not in messages}
+        self._used |= good
+        self._valid |= good
+        return {batch[place][0]: _findings(texts, names) for place, texts in messages.items()}
+
+    def _relevant(self, template: pst.Template, service: str | None) -> dict[str, Operation] | None:
+        """Return the operations to check a policy against, by id; None where its scope holds nothing (yet)."""
+        operations = self._catalog.operations
+        scope = named_actions(template)
+        named = {uid.id for uid in pst.entity_uids(template) if uid.type.basename == "Action"}
+        groups = frozenset(named - operations.keys())
+        candidates = [operations[name] for name in named - groups]
+        if scope is None or groups.intersection(scope):
+            candidates += self._one_of_each_kind(service, groups)
+        in_scope = [operation for operation in candidates if _in_scope(operation, scope)]
+        discloses = service is None if scope is None else DISCLOSE in scope
+        if not in_scope and not discloses:
+            return None
+        # what only a condition names must be known to Cedar too
+        return {operation.id: operation for operation in in_scope} | {
+            name: operations[name] for name in named - groups
+        }
+
+    def _one_of_each_kind(self, service: str | None, groups: frozenset[str]) -> list[Operation]:
+        found = self._kinds.get((service, groups))
+        if found is None:
+            operations = (
+                self._catalog.operations.values()
+                if service is None
+                else self._catalog.services[service].operations
+            )
+            kinds = {
+                (operation.parameters, groups.intersection(groups_of(operation))): operation
+                for operation in operations
+            }
+            found = self._kinds[service, groups] = list(kinds.values())
+        return found
+
+
+def _in_scope(operation: Operation, scope: Collection[str] | None) -> bool:
+    return scope is None or operation.id in scope or any(group in scope for group in groups_of(operation))
+
+
+def _key(text: str, operations: Iterable[Operation]) -> bytes:
+    """Return a digest of all that the validity of a policy depends on."""
+    seen = sorted((operation.id, operation.read_only, operation.parameters) for operation in operations)
+    return hashlib.sha256(repr((text, seen)).encode("utf-8", "surrogatepass")).digest()
+
+
+def _findings(messages: Iterable[str], parameters: set[str]) -> list[Finding]:
+    """Say Cedar's messages in our words, those that differ only in the operation together."""
+    operations: dict[str, set[str]] = defaultdict(set)
+    for message in messages:
+        text = _PREFIX.sub("", message)
+        found = _ACTION.search(text)
+        operations[_ACTION.sub("", text)] |= {found[1]} if found else set()
+    findings = []
+    for text, names in sorted(operations.items())[:_MESSAGES]:
+        what, hint = text, ""
+        for start, (instead, known_hint) in _HINTS.items():
+            if text.startswith(start):
+                what, hint = instead or text, known_hint
+        if optional := _OPTIONAL.search(text):
+            where, name = optional.groups()
+            hint = f"test it first: `context.{where} has {shown(name)} && context.{where}.{shown(name)} …`"
+        if missing := _MISSING.search(text):
+            hint = nearest(missing[1], parameters)
+        if names:
+            first = min(names)
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            what += f" in the context of `{shown(first)}`{more}"
+        findings.append((" ".join(shown_words(what)), hint))
+    return findings
+
+
+def shown_words(text: str) -> list[str]:
+    """Return a message's words, each fit to be shown."""
+    return [shown(word) for word in text.split()]
