@@ -190,9 +190,7 @@ def other_trust_domain_ca(spiffe_id: str, trust_domain: str = "elsewhere.example
 def expired(issuer: Issuer, spiffe_id: str) -> Pair:
     """A certificate that has ended a minute ago."""
     now = datetime.now(UTC)
-    return _leaf(
-        issuer, uris=[spiffe_id], not_before=now - timedelta(hours=1), not_after=now - timedelta(minutes=1)
-    )
+    return _leaf(issuer, uris=[spiffe_id], not_before=now - timedelta(hours=1), not_after=now - timedelta(minutes=1))
 
 
 def not_yet_valid(issuer: Issuer, spiffe_id: str) -> Pair:

@@ -25,9 +25,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=folder) as private:
         made = Path(private) / "lab.db"
         with closing(sqlite3.connect(made)) as database:
-            database.execute(
-                "CREATE TABLE sales (id INTEGER PRIMARY KEY, day TEXT, sku TEXT, quantity INTEGER)"
-            )
+            database.execute("CREATE TABLE sales (id INTEGER PRIMARY KEY, day TEXT, sku TEXT, quantity INTEGER)")
             database.execute("CREATE TABLE staff (id INTEGER PRIMARY KEY, name TEXT, salary INTEGER)")
             rows = [(number, day, sku, number % 7 + 1) for number, day, sku in SALES]
             database.executemany("INSERT INTO sales VALUES (?, ?, ?, ?)", rows)

@@ -1,25 +1,28 @@
 """Random systems for differential tests: from a seed to a whole system folder, and calls to try on it.
 
-What is generated are files, so that everything that reads them takes part. Every system is valid: each parameter
-name has one type in all operations, and conditions test before they read. Conditions that can fail at run time
-(an integer overflow) are among them on purpose, and so are policies that have expired, or expire while it is tried.
+What is generated are files, so that everything that reads them takes part. Every system is valid: each
+parameter name has one type in all operations, and conditions test before they read. Conditions that can fail
+at run time (an integer overflow) are among them on purpose, and policies that expire while they are tried.
 
-The same seed gives the same system and the same calls. Import it as `from tests.differential import systems`.
+The same seed gives the same system and the same calls. Import it: `from tests.differential import systems`.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 NOON = datetime(2030, 6, 15, 12, 0, tzinfo=UTC)  # what conditions and expiries are near to
 TYPES = {"id": "string", "sku": "string", "n": "integer", "flag": "boolean"}  # of path parameters
 QUERY_TYPES = {"q": "string", "status": "string", "limit": "integer", "dry_run": "boolean"}
 _TEXTS = ("a", "b-1", "A.B~c", "monitor-7", "x@y", "it's")
-_NUMBERS = ("0", "1", "-1", "7", "42", "999999999999999999", "-999999999999999999")
+_NUMBERS = ("0", "1", "-1", "7", "42", "100000000000000001", "999999999999999999", "-999999999999999999")
 _ODD = ("%61", "a%20b", "a+b", "%C3%A9", "01", "+1", "1e3", "True", "1000000000000000000", "a,b", "x*y")
 _MOMENTS = tuple(NOON + timedelta(hours=hours) for hours in (-36, -12, -1, 0, 1, 12, 36))
 
@@ -88,14 +91,14 @@ class GeneratedSystem:
 
     def calls(self, each: int) -> Iterator[GeneratedCall]:
         """Yield `each` calls for every service and operation, some of them not in plain form."""
-        rng = random.Random(f"calls {self.seed}")
+        rng = random.Random(f"calls {self.seed}")  # noqa: S311 - the same every time, on purpose
         for operation in self.operations:
             for caller in self.services:
                 for _ in range(each):
                     yield _call(rng, caller, operation)
 
 
-def generate(seed: int, *, services: int = 5, operations: int = 5, policies: int = 5) -> GeneratedSystem:
+def generate(seed: int, *, services: int = 5, operations: int = 5, policies: int = 7) -> GeneratedSystem:
     """Generate a system with up to so many services, operations of a service, and policies of a file."""
     return _Generator(seed, services, operations, policies).system()
 
@@ -103,7 +106,7 @@ def generate(seed: int, *, services: int = 5, operations: int = 5, policies: int
 class _Generator:
     def __init__(self, seed: int, services: int, operations: int, policies: int) -> None:
         self._seed = seed
-        self._rng = random.Random(f"system {seed}")
+        self._rng = random.Random(f"system {seed}")  # noqa: S311 - the same every time, on purpose
         self._operation_count = operations
         self._policy_count = policies
         rng = self._rng
@@ -111,10 +114,12 @@ class _Generator:
         self._owner = {service: f"team-{rng.randint(0, 2)}" for service in self._services}
         self._zone = {service: rng.choice([None, "edge", "core"]) for service in self._services}
         self._groups = {
-            service: [group for group in ("red", "green", "blue") if rng.random() < 0.4] for service in self._services
+            service: [group for group in ("red", "green", "blue") if rng.random() < 0.4]
+            for service in self._services
         }
         self._operations = {service: self._some_operations(service) for service in self._services}
         self._policies: list[GeneratedPolicy] = []
+        self._path_names, self._query_names = sorted(TYPES), sorted(QUERY_TYPES)  # that conditions read
 
     def system(self) -> GeneratedSystem:
         files: dict[str, str] = {}
@@ -132,7 +137,8 @@ class _Generator:
         every = tuple(operation for operations in self._operations.values() for operation in operations)
         return GeneratedSystem(self._seed, files, tuple(self._services), every, tuple(self._policies))
 
-    # --- what there is ----------------------------------------------------------------------------------------------
+    # --- what there is
+    # ----------------------------------------------------------------------------------------------
 
     def _data_classes(self) -> dict[str, str]:
         owners = sorted(set(self._owner.values()))
@@ -148,7 +154,8 @@ class _Generator:
             for name in names:
                 path += [f"{{{name}}}"] if rng.random() < 0.6 else [name + "s", f"{{{name}}}"]
             query = tuple(
-                (name, rng.random() < 0.25) for name in rng.sample(sorted(QUERY_TYPES), rng.choice([0, 0, 1, 2]))
+                (name, rng.random() < 0.25)
+                for name in rng.sample(sorted(QUERY_TYPES), rng.choice([0, 0, 1, 2]))
             )
             method = rng.choice(["GET", "GET", "POST", "PUT", "DELETE"])
             operation_id = f"op{number}" if rng.random() < 0.8 else None
@@ -169,29 +176,49 @@ class _Generator:
             lines += [f"  {name}: {{owner: {owner}}}" for name, owner in classes.items()]
         return "\n".join(lines) + "\n"
 
-    # --- policies ---------------------------------------------------------------------------------------------------
+    # --- policies
+    # ---------------------------------------------------------------------------------------------------
 
     def _policy(self, file: str, service: str | None) -> None:
         rng = self._rng
+        self._path_names, self._query_names = self._known_names(service)
         effect = "forbid" if service is None or rng.random() < 0.25 else "permit"
         action, names = self._action(service)
         resource = self._resource(service, limited=names is not None)
         scope = f"{self._principal()}, {action}, {resource}"
         conditions = "".join(
-            f" {rng.choice(['when', 'when', 'unless'])} {{ {self._condition(2)} }}" for _ in range(rng.choice([0, 0, 1, 1, 2]))
+            f" {rng.choice(['when', 'when', 'unless'])} {{ {self._condition(2)} }}"
+            for _ in range(rng.choice([0, 0, 1, 1, 2]))
         )
         self._add(file, effect, scope, conditions)
+
+    def _known_names(self, service: str | None) -> tuple[list[str], list[str]]:
+        """Return parameters to read: mostly ones that the service's operations have, sometimes any."""
+        operations = self._operations[service or self._rng.choice(self._services)]
+        in_path = {segment[1:-1] for operation in operations for segment in operation.path if "{" in segment}
+        in_query = {name for operation in operations for name, _ in operation.query}
+        any_name = self._rng.random() < 0.2
+        return (
+            sorted(TYPES if any_name or not in_path else in_path),
+            sorted(QUERY_TYPES if any_name or not in_query else in_query),
+        )
 
     def _disclosure(self, service: str, classes: Mapping[str, str]) -> None:
         own = [name for name, owner in classes.items() if owner == self._owner[service]]
         if own and self._rng.random() < 0.5:
             resource = f'resource == DataClass::"{self._rng.choice(own)}"'
-            self._add(f"policies/{service}.cedar", "permit", f'principal, action == Action::"disclose", {resource}', "")
+            self._add(
+                f"policies/{service}.cedar",
+                "permit",
+                f'principal, action == Action::"disclose", {resource}',
+                "",
+            )
 
     def _add(self, file: str, effect: str, scope: str, conditions: str) -> None:
         identifier = f"p{len(self._policies)}"
         expires, annotation = self._expiry()
-        text = f'@id("{identifier}")\n@reason("generated; // no comment")\n{annotation}{effect} ({scope}){conditions};\n'
+        annotations = f'@id("{identifier}")\n@reason("generated; // no comment")\n{annotation}'
+        text = f"{annotations}{effect} ({scope}){conditions};\n"
         self._policies.append(GeneratedPolicy(identifier, effect, file, scope, conditions, expires, text))
 
     def _expiry(self) -> tuple[datetime | None, str]:
@@ -248,7 +275,11 @@ class _Generator:
             return f'resource == Service::"{service}"'
         of = service or rng.choice(self._services)
         # where the scope of a guardrail leaves the action open, its conditions need an operation's context
-        choices = ["resource is Service", f'resource in Team::"{self._owner[of]}"', f'resource in Service::"{of}"']
+        choices = [
+            "resource is Service",
+            f'resource in Team::"{self._owner[of]}"',
+            f'resource in Service::"{of}"',
+        ]
         if self._zone[of]:
             choices.append(f'resource is Service in Zone::"{self._zone[of]}"')
         return rng.choice(choices + (["resource"] if limited else []))
@@ -258,16 +289,23 @@ class _Generator:
         if depth and rng.random() < 0.55:
             left, right = self._condition(depth - 1), self._condition(depth - 1)
             return rng.choice(
-                [f"({left} && {right})", f"({left} || {right})", f"!({left})", f"(if {left} then {right} else {left})"]
+                [
+                    f"({left} && {right})",
+                    f"({left} || {right})",
+                    f"!({left})",
+                    f"(if {left} then {right} else {left})",
+                ]
             )
         kind = rng.randrange(9)
         if kind < 3:
-            return self._read("path", rng.choice(sorted(TYPES)), TYPES)
+            return self._read("path", rng.choice(self._path_names), TYPES)
         if kind < 6:
-            return self._read("query", rng.choice(sorted(QUERY_TYPES)), QUERY_TYPES)
+            return self._read("query", rng.choice(self._query_names), QUERY_TYPES)
         if kind == 6:
             moment = rng.choice(_MOMENTS)
-            return f'context.time {rng.choice(["<", "<=", ">", ">="])} datetime("{moment:%Y-%m-%dT%H:%M:%SZ}")'
+            return (
+                f'context.time {rng.choice(["<", "<=", ">", ">="])} datetime("{moment:%Y-%m-%dT%H:%M:%SZ}")'
+            )
         return self._about_entities()
 
     def _about_entities(self) -> str:
@@ -309,7 +347,9 @@ class _Generator:
             case _:
                 test = rng.choice([value, f"!{value}", f"{value} == true"])
         guard = f"context.{where} has {name}"
-        return rng.choice([f"({guard} && {test})", f"({guard} && {test})", f"(if {guard} then {test} else true)", guard])
+        return rng.choice(
+            [f"({guard} && {test})", f"({guard} && {test})", f"(if {guard} then {test} else true)", guard]
+        )
 
 
 def _openapi(service: str, operations: list[GeneratedOperation]) -> str:
@@ -336,7 +376,8 @@ def _openapi(service: str, operations: list[GeneratedOperation]) -> str:
 
 def _call(rng: random.Random, caller: str, operation: GeneratedOperation) -> GeneratedCall:
     path = "".join(
-        "/" + (_value(rng, TYPES[segment[1:-1]]) if segment.startswith("{") else segment) for segment in operation.path
+        "/" + (_value(rng, TYPES[segment[1:-1]]) if segment.startswith("{") else segment)
+        for segment in operation.path
     )
     items = [
         f"{name}={_value(rng, QUERY_TYPES[name])}"
@@ -344,7 +385,9 @@ def _call(rng: random.Random, caller: str, operation: GeneratedOperation) -> Gen
         if rng.random() < (0.95 if required else 0.6)
     ]
     if rng.random() < 0.2:
-        items.append(rng.choice(["page=2", "x", "q=again", "limit", "LIMIT=3", "Q=a", "dry_run=true", "a%62=1", "y=;"]))
+        items.append(
+            rng.choice(["page=2", "x", "q=again", "limit", "LIMIT=3", "Q=a", "dry_run=true", "a%62=1", "y=;"])
+        )
     rng.shuffle(items)
     now = rng.choice(_MOMENTS) + rng.choice([timedelta(0), timedelta(microseconds=-1), timedelta(minutes=7)])
     return GeneratedCall(caller, operation.id, operation.method, path, "&".join(items), now)

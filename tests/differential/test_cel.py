@@ -16,8 +16,9 @@ from inward.catalog.model import Catalog, Mode, Operation, Parameter, Service
 from inward.catalog.template import PathTemplate
 from inward.errors import Place
 from inward.identity.spiffe_id import SpiffeID
-from inward.policy.cel import Folder, UntranslatableError, translate
+from inward.policy.cel import UntranslatableError, translate
 from inward.policy.decide import Engine
+from inward.policy.index import Index
 from inward.policy.model import Cell, Policies, Policy
 from inward.policy.request import Request
 from inward.policy.schema import schema_of
@@ -47,7 +48,9 @@ OPERATION = Operation(
 )
 
 
-def _service(name: str, zone: str | None, groups: tuple[str, ...], operations: tuple[Operation, ...] = ()) -> Service:
+def _service(
+    name: str, zone: str | None, groups: tuple[str, ...], operations: tuple[Operation, ...] = ()
+) -> Service:
     return Service(
         name=name,
         spiffe_id=SpiffeID.of_service("shop.internal", name),
@@ -130,7 +133,9 @@ class Conditions:
             lambda: f"[{self.string()}, {self.string()}].contains({self.string()})",
             lambda: f"[{self.number(1)}, {self.number(0)}].contains({self.number(1)})",
             lambda: f"[{self.string()}, {self.string()}].{self.many()}([{self.string()}, {self.string()}])",
-            lambda: f"context.query has {self.random.choice(('q', 'limit', 'all', 'must', 'nope', 'task_id'))}",
+            lambda: (
+                f"context.query has {self.random.choice(('q', 'limit', 'all', 'must', 'nope', 'task_id'))}"
+            ),
             lambda: f"context.path has {self.random.choice(('shop', 'q'))}",
         )
 
@@ -149,10 +154,14 @@ class Conditions:
             lambda: f"(context.query has q && context.query.q {self.equality()} {self.literal()})",
             lambda: f'(context.query has q && context.query.q like "{self.random.choice(self.PATTERNS)}")',
             lambda: f"(context.query has q && context.path.shop {self.equality()} context.query.q)",
-            lambda: f"(context.query has task_id && [{self.literal()}, {self.literal()}].contains(context.query.task_id))",
+            lambda: (
+                f"(context.query has task_id && [{self.literal()}, {self.literal()}].contains(context.query.task_id))"
+            ),
             lambda: f"(context.query has limit && context.query.limit {self.order()} {self.number(1)})",
             lambda: f"(context has query.limit && {self.number(1)} {self.order()} context.query.limit * 2)",
-            lambda: f"(context.query has all && context.query.all {self.equality()} {self.random.choice(('true', 'false'))})",
+            lambda: (
+                f"(context.query has all && context.query.all {self.equality()} {self.random.choice(('true', 'false'))})"
+            ),
             lambda: f"(!(context.query has all) || context.query.all {self.equality()} {self.boolean(0)})",
             lambda: "(context.query has all && context.query.all)",
         )
@@ -166,7 +175,9 @@ class Conditions:
     def number(self, depth: int) -> str:
         if depth <= 0:
             return self.one(
-                lambda: f"{self.random.choice(self.INTEGERS)}", lambda: "context.path.n", lambda: "context.query.must"
+                lambda: f"{self.random.choice(self.INTEGERS)}",
+                lambda: "context.path.n",
+                lambda: "context.query.must",
             )
         inner = depth - 1
         return self.one(
@@ -175,14 +186,18 @@ class Conditions:
             lambda: f"({self.number(inner)} * {self.number(inner)})",
             lambda: f"-({self.number(inner)})",
             lambda: f"(if {self.boolean(0)} then {self.number(inner)} else {self.number(inner)})",
-            lambda: f"{self.duration(0)}.to{self.random.choice(('Milliseconds', 'Seconds', 'Minutes', 'Hours', 'Days'))}()",
+            lambda: (
+                f"{self.duration(0)}.to{self.random.choice(('Milliseconds', 'Seconds', 'Minutes', 'Hours', 'Days'))}()"
+            ),
             lambda: self.number(0),
         )
 
     def moment(self, depth: int) -> str:
         if depth <= 0:
             return self.one(
-                lambda: "context.time", lambda: "context.time", lambda: f'datetime("{self.random.choice(self.TIMES)}")'
+                lambda: "context.time",
+                lambda: "context.time",
+                lambda: f'datetime("{self.random.choice(self.TIMES)}")',
             )
         return self.one(
             lambda: self.moment(0),
@@ -195,9 +210,11 @@ class Conditions:
         return self.one(
             lambda: f'duration("{self.random.choice(self.DURATIONS)}")',
             lambda: "context.time.toTime()",
-            lambda: f"{self.moment(depth - 1)}.durationSince({self.moment(depth - 1)})"
-            if depth > 0
-            else 'duration("2h")',
+            lambda: (
+                f"{self.moment(depth - 1)}.durationSince({self.moment(depth - 1)})"
+                if depth > 0
+                else 'duration("2h")'
+            ),
         )
 
     def policy(self, effect: str) -> str:
@@ -214,7 +231,16 @@ class Conditions:
     def expiry(self) -> datetime | None:
         micro = timedelta(microseconds=1)
         return self.random.choice(
-            (None, None, None, NOW, NOW + micro, NOW - micro, NOW + timedelta(days=1), NOW - timedelta(days=1))
+            (
+                None,
+                None,
+                None,
+                NOW,
+                NOW + micro,
+                NOW - micro,
+                NOW + timedelta(days=1),
+                NOW - timedelta(days=1),
+            )
         )
 
     def cell(self) -> Cell | None:
@@ -230,16 +256,17 @@ class Conditions:
             policies.append(
                 Policy(name, tree.effect, "why", self.expiry(), "orders", PLACE, text, replace(tree, id=name))
             )
-        return Cell(
-            caller=self.random.choice(("checkout", "billing")),
-            operation=OPERATION,
-            permits=tuple(policy for policy in policies if policy.effect == "permit"),
-            forbids=tuple(policy for policy in policies if policy.effect == "forbid"),
+        return Index(CATALOG, Policies.of(policies)).cell(
+            self.random.choice(("checkout", "billing")), OPERATION.id
         )
 
     def request(self, caller: str) -> Request:
-        number = self.random.choice(("1", "2", "-1", "0", "42", "1", "2", "01", "x", "9" * 18, "9" * 19, "+1"))
-        shop = self.random.choice(("a", "ab", "A", "b", "a*b", "o-1", "v1", "a%20b", "a+b", "true", "~", "aab"))
+        number = self.random.choice(
+            ("1", "2", "-1", "0", "42", "1", "2", "01", "x", "9" * 18, "9" * 19, "+1")
+        )
+        shop = self.random.choice(
+            ("a", "ab", "A", "b", "a*b", "o-1", "v1", "a%20b", "a+b", "true", "~", "aab")
+        )
         items = [
             f"must={self.random.choice(('1', '2', '0', '7'))}",
             self.random.choice(("q=a", "q=ab", "q=", "q=o-1", "q=a*b", "q", "Q=a", "q[]=a", "q=a&q=a", "q=%61", "z", "z")),
@@ -251,7 +278,9 @@ class Conditions:
         self.random.shuffle(kept)
         query = "&".join(kept)
         if self.random.random() < 0.03:
-            query = self.random.choice(("", "&", query + "&", query + ";must=1", "%6dust=1", "a b=1", query + "&ä=1"))
+            query = self.random.choice(
+                ("", "&", query + "&", query + ";must=1", "%6dust=1", "a b=1", query + "&ä=1")
+            )
         return Request(caller, OPERATION.id, f"/v1/shops/{shop}/orders/o-{number}.json", query)
 
 
@@ -307,14 +336,16 @@ def environment() -> engine.Env:
     extract = engine.Overload(
         id="re_extract", return_type=engine.Type.STRING, parameters=strings, is_member=False, impl=_extract
     )
-    return engine.NewEnv(
+    environment = engine.NewEnv(
         variables={
             "request_url_path": engine.Type.STRING,
             "request_query": engine.Type.STRING,
             "request_time": engine.Type.TIMESTAMP,
         },
-        functions=[engine.FunctionDecl("re.extract", [extract])]
+        functions=[engine.FunctionDecl("re.extract", [extract])],
     )
+    environment.compile("request_time == request_time")  # it knows no types of variables before
+    return environment
 
 
 class Compiled:
@@ -335,7 +366,9 @@ def strict(cell: Cell, request: Request, now: datetime) -> bool:
     """Return what each policy says when Cedar is asked about it alone, joined by hand."""
     from inward.policy.request import BadParameterError, build_context, reads_of
 
-    live = [policy for policy in (*cell.permits, *cell.forbids) if policy.expires is None or now < policy.expires]
+    live = [
+        policy for policy in (*cell.permits, *cell.forbids) if policy.expires is None or now < policy.expires
+    ]
     if not any(policy.effect == "permit" for policy in live):
         return False
     try:

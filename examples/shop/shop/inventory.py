@@ -14,10 +14,9 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 STOCK = {"TEA-001": 400, "TEA-002": 250, "TEA-003": 900, "POT-001": 12, "POT-002": 160, "BOK-001": 75}
-RESERVATIONS = {
-    f"r-{number}": {} for number in range(37, 43)
-}  # packed long ago: nothing is left to give back
+RESERVATIONS = {f"r-{number}": {} for number in range(37, 43)}  # packed long ago: nothing is left to give back
 MOST_BYTES = 16 * 1024
+MOST_READ = 1024 * 1024
 numbers = itertools.count(43)
 lock = threading.Lock()
 
@@ -34,7 +33,8 @@ class AnswerError(Exception):
 def _body(environ) -> dict:
     try:
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = json.loads(environ["wsgi.input"].read(length)) if 0 < length <= MOST_BYTES else None
+        content = environ["wsgi.input"].read(max(0, min(length, MOST_READ)))  # unread, it would cut the answer off
+        body = json.loads(content) if length <= MOST_BYTES else None
     except ValueError:
         body = None
     if not isinstance(body, dict):

@@ -63,8 +63,7 @@ async def create_order(new: NewOrder):
     lines = json.dumps([line.model_dump() for line in new.lines])
     placed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     added = database.execute(
-        "INSERT INTO orders (customer, status, lines, charge, reservation, placed)"
-        " VALUES (?, 'open', ?, ?, ?, ?)",
+        "INSERT INTO orders (customer, status, lines, charge, reservation, placed) VALUES (?, 'open', ?, ?, ?, ?)",
         (new.customer, lines, new.charge, new.reservation, placed),
     )
     await call("shipping", "POST", "/shipments", json={"order": added.lastrowid})

@@ -18,6 +18,7 @@ from socketserver import ThreadingUnixStreamServer
 from shop import trace
 
 MOST_BYTES = 16 * 1024
+MOST_READ = 1024 * 1024
 SHIPMENTS = {
     f"S-10{order}": {"id": f"S-10{order}", "order": order, "city": city, "parcels": 1, "status": status}
     for order, city, status in (
@@ -55,9 +56,7 @@ def list_shipments(query: dict, _body: object) -> tuple[int, dict]:
     if order is not None and not re.fullmatch(r"[1-9][0-9]{0,15}", order):
         raise AnswerError(400, "an order is a number")
     with lock:
-        found = [
-            shipment for shipment in SHIPMENTS.values() if order is None or shipment["order"] == int(order)
-        ]
+        found = [shipment for shipment in SHIPMENTS.values() if order is None or shipment["order"] == int(order)]
     return 200, {"shipments": found[-100:]}
 
 
@@ -114,10 +113,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def body(self) -> object:
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > MOST_BYTES:
+        if "Transfer-Encoding" in self.headers or not length.isdecimal():
             self.close_connection = True
-            raise AnswerError(400, f"a body has a length, of {MOST_BYTES} bytes at most")
-        content = self.rfile.read(int(length))
+            raise AnswerError(400, "a body has a length")
+        content = self.rfile.read(min(int(length), MOST_READ))  # unread, it would cut the answer off
+        if int(length) > MOST_BYTES:
+            self.close_connection = True
+            raise AnswerError(400, f"{MOST_BYTES} bytes at most")
         try:
             return json.loads(content) if content else None
         except ValueError as error:

@@ -35,9 +35,7 @@ class Contact(BaseModel):
 
 @app.get("/browse")
 async def browse(category: str | None = None):
-    return await call(
-        "products", "GET", "/api/v2/products", params={"category": category} if category else {}
-    )
+    return await call("products", "GET", "/api/v2/products", params={"category": category} if category else {})
 
 
 @app.get("/items/{sku}")

@@ -71,9 +71,7 @@ class Authority:
         with self._lock:
             self._signer(now)
             authorities = tuple(generation.certificate for generation in self._state.generations)
-            return TrustBundle(
-                self.trust_domain, authorities, self._state.sequence, self.settings.refresh_hint
-            )
+            return TrustBundle(self.trust_domain, authorities, self._state.sequence, self.settings.refresh_hint)
 
     def issue(self, spiffe_id: SpiffeID, now: datetime) -> X509SVID:
         """Make a key and an SVID for a workload of this trust domain, valid from now on."""
@@ -115,7 +113,8 @@ class Authority:
         generations = [one for one in self._state.generations if not one.is_expired(now)]
         active = _active(generations, now)
         if active is None:  # the first start, a long time away, or a clock set back to before every CA
-            generations.append(self._create(now, now))
+            # From the start of its validity on, so that a clock set back a little changes nothing.
+            generations.append(self._create(now, now - self.settings.backdate))
         elif not self._has_successor(active) and now >= active.at(self.settings.prepare_at):
             generations.append(self._create(now, self._activation(active, now)))
         if tuple(generations) == self._state.generations:
@@ -139,8 +138,7 @@ class Authority:
 
     def _has_successor(self, active: Generation) -> bool:
         return any(
-            one.not_after > active.not_after and one.activates_at <= active.not_after
-            for one in self._state.generations
+            one.not_after > active.not_after and one.activates_at <= active.not_after for one in self._state.generations
         )
 
     def _loaded(self) -> AuthorityState:

@@ -43,11 +43,7 @@ class Generation:
 
     def is_active(self, now: datetime) -> bool:
         """Return whether it may sign at `now`."""
-        return (
-            self.certificate.not_valid_before_utc <= now
-            and self.activates_at <= now
-            and not self.is_expired(now)
-        )
+        return self.certificate.not_valid_before_utc <= now and self.activates_at <= now and not self.is_expired(now)
 
     def at(self, fraction: float) -> datetime:
         """Return the time at which that fraction of its life has passed."""
@@ -103,12 +99,8 @@ class Generation:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
                 critical=False,
             )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own), critical=False
-            )
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(private_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(private_key.public_key()), critical=False)
             .add_extension(
                 x509.SubjectAlternativeName([x509.UniformResourceIdentifier(str(spiffe_id))]), critical=False
             )

@@ -19,6 +19,7 @@ from inward.identity.certificate import (
     check_signing,
     parse_certificates,
     parse_private_key,
+    read_public_key,
     render_certificates,
     render_private_key,
 )
@@ -84,9 +85,7 @@ def parse_state(data: bytes, trust_domain: str) -> AuthorityState:
     if stored.format != FORMAT:
         raise AuthorityStateError(f"is in the format {stored.format[:50]!a} and not in `{FORMAT}`")
     if stored.trust_domain != trust_domain:
-        raise AuthorityStateError(
-            f"is of the trust domain {stored.trust_domain[:255]!a}, not of `{trust_domain}`"
-        )
+        raise AuthorityStateError(f"is of the trust domain {stored.trust_domain[:255]!a}, not of `{trust_domain}`")
     if len(stored.generations) > MAX_GENERATIONS or stored.sequence < 0:
         raise AuthorityStateError("has more generations, or a smaller sequence number, than there can be")
     try:
@@ -101,11 +100,12 @@ def _parse_generation(stored: _StoredGeneration, trust_domain: str) -> Generatio
     check_signing(certificate, trust_domain)
     private_key = parse_private_key(stored.private_key.encode("utf-8"))
     if not isinstance(private_key, ec.EllipticCurvePrivateKey) or (
-        private_key.public_key() != certificate.public_key()
+        private_key.public_key() != read_public_key(certificate)
     ):
         raise AuthorityStateError("holds a key that is not that of its certificate")
     if stored.created.tzinfo is None or stored.activates_at.tzinfo is None:
         raise AuthorityStateError("holds a time without a time zone")
-    if not stored.created <= stored.activates_at <= certificate.not_valid_after_utc:
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not (start <= stored.created <= end and start <= stored.activates_at <= end):
         raise AuthorityStateError("holds a generation whose times are not in order")
     return Generation(certificate, private_key, stored.created, stored.activates_at)

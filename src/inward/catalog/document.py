@@ -74,9 +74,7 @@ def _parse(name: str, text: str) -> Parsed:
             pass  # a mapping in YAML's own flow style
     if found := _HIDDEN_LINE_END.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise InvalidSyntaxError(
-            f"holds the line end U+{ord(found[0]):04X}", line, hint="end lines with a line feed"
-        )
+        raise InvalidSyntaxError(f"holds the line end U+{ord(found[0]):04X}", line, hint="end lines with a line feed")
     return parse_yaml(text)
 
 

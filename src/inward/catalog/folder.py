@@ -44,16 +44,15 @@ class SystemFolder:
         self.files: set[str] = set()
         self._documents: dict[str, Document | None] = {}
 
-    def open(self, name: str, asked_by: Value | None = None) -> Value | None:
+    def open(self, name: str, asked_by: Value | None = None, *, hint: str = "") -> Value | None:
         """Return the document `name`, or None; the mistake is at `asked_by` where there is no such file."""
         name = posixpath.normpath(name)
         if name not in self._documents:
             try:
                 content = self._read(name)
             except InvalidFileError as error:  # told to each who asks
-                self.mistakes.append(
-                    Mistake(asked_by.place if asked_by else Place(name), error.message, error.hint)
-                )
+                place = asked_by.place if asked_by else Place(name)
+                self.mistakes.append(Mistake(place, error.message, error.hint or hint))
                 return None
             self._documents[name] = self._parse(name, content)
         document = self._documents[name]
@@ -84,11 +83,8 @@ class SystemFolder:
         try:
             real = (self.root / name).resolve(strict=True)
             if not real.is_relative_to(self.root.resolve(strict=True)):
-                raise InvalidFileError(
-                    f"{shown_name} is a link out of the system folder", hint="move the file into it"
-                )
-            # Without O_NONBLOCK a named pipe would hold the reader for ever.
-            with os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                raise InvalidFileError(f"{shown_name} is a link out of the system folder", hint="move the file into it")
+            with open(real, "rb", opener=_open_without_waiting) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise InvalidFileError(f"{shown_name} is no regular file")
                 return file.read(MAX_BYTES + 1)
@@ -125,9 +121,7 @@ class SystemFolder:
         if text is None:
             return None
         if _URL.match(text):
-            reference.mistake(
-                f"`{shown(text)}` is not in the system folder", "copy the file into it and refer to that"
-            )
+            reference.mistake(f"`{shown(text)}` is not in the system folder", "copy the file into it and refer to that")
             return None
         file, _, fragment = text.partition("#")
         try:
@@ -150,6 +144,11 @@ class SystemFolder:
                 if target is None:
                     reference.mistake(f"`{shown(text)}` leads to nothing")
         return target
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open as `open` does, but without waiting for somebody to write where it is a named pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _step(value: Value, token: str) -> Value | None:

@@ -166,9 +166,7 @@ class Catalog:
     operations: Mapping[str, Operation] = field(init=False)  # by id
 
     def __post_init__(self) -> None:
-        by_id = {
-            operation.id: operation for service in self.services.values() for operation in service.operations
-        }
+        by_id = {operation.id: operation for service in self.services.values() for operation in service.operations}
         object.__setattr__(self, "operations", MappingProxyType(by_id))
 
     def by_spiffe_id(self, spiffe_id: str) -> Service | None:

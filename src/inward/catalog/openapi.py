@@ -56,12 +56,15 @@ class Modes:
         return self.overrides.get(name, self.default)
 
 
-def read_operations(folder: SystemFolder, document: Value, service: str, modes: Modes) -> list[Operation]:
-    """Return the operations that the document describes; what is wrong with it is in `folder.mistakes`."""
+def read_operations(folder: SystemFolder, document: Value, service: str, modes: Modes) -> list[Operation] | None:
+    """Return the operations that the document describes; what is wrong with it is in `folder.mistakes`.
+
+    None where it is no API description that can be read at all.
+    """
     version = _version(document)
     paths = document.need("paths", "describe at least one path") if version else None
-    if version is None or paths is None:
-        return []
+    if version is None or paths is None or not paths.is_a(dict):
+        return None
     return list(_Reader(folder, document, service, modes, version).operations(paths))
 
 
@@ -78,9 +81,7 @@ def _version(document: Value) -> Version | None:
     version = (int(found[1]), int(found[2])) if found else None
     if version not in supported:
         shown_version = shown(str(declared.data))
-        declared.mistake(
-            f"version `{shown_version}` cannot be read", "use OpenAPI 3.0, 3.1 or 3.2, or Swagger 2.0"
-        )
+        declared.mistake(f"version `{shown_version}` cannot be read", "use OpenAPI 3.0, 3.1 or 3.2, or Swagger 2.0")
         return None
     return version
 
@@ -120,9 +121,7 @@ class _Reader:
         for part in self.folder.chain(item):
             for key, value in part.entries():
                 if key in fields and key in (*methods, "parameters", "servers"):
-                    fields[key].mistake(
-                        f"`{key}` stands here and in the path item that this one refers to", "keep one"
-                    )
+                    fields[key].mistake(f"`{key}` stands here and in the path item that this one refers to", "keep one")
                 fields.setdefault(key, value)
             part.check_keys((*_ITEM_FIELDS, *methods), extensions=True)
         return fields
@@ -134,19 +133,13 @@ class _Reader:
             return
         for method, value in fields["additionalOperations"].entries():
             if method.lower() in fixed:
-                value.mistake(
-                    f"`{shown(method)}` has a field of its own", f"write `{method.lower()}` in the path item"
-                )
+                value.mistake(f"`{shown(method)}` has a field of its own", f"write `{method.lower()}` in the path item")
             elif not _METHOD.fullmatch(method) or method == "CONNECT":
-                value.mistake(
-                    f"`{shown(method)}` is no method of an operation", "write it in capitals, such as `COPY`"
-                )
+                value.mistake(f"`{shown(method)}` is no method of an operation", "write it in capitals, such as `COPY`")
             else:
                 yield method, value
 
-    def _operation(
-        self, path: str, method: str, value: Value, prefix: str, listed: Listed
-    ) -> Operation | None:
+    def _operation(self, path: str, method: str, value: Value, prefix: str, listed: Listed) -> Operation | None:
         prefix = _prefix(value.get("servers"), prefix)
         try:
             template = PathTemplate(prefix + path if path.startswith("/") else path)
@@ -186,9 +179,7 @@ def _prefix(servers: Value | None, inherited: str) -> str:
     """Return what the paths are under, by the nearest list of servers; it does not end with a slash."""
     if servers is None or servers.data == []:
         return inherited
-    found = list(
-        dict.fromkeys(prefix for prefix in map(_server_prefix, servers.items()) if prefix is not None)
-    )
+    found = list(dict.fromkeys(prefix for prefix in map(_server_prefix, servers.items()) if prefix is not None))
     if len(found) > 1:
         shown_prefixes = " and ".join(f"`{shown(prefix or '/')}`" for prefix in found)
         servers.mistake(

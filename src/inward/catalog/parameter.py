@@ -88,9 +88,7 @@ class ParameterReader:
                 return "string"
 
 
-def parameters_of(
-    template: PathTemplate, path_level: Listed, operation_level: Listed
-) -> tuple[Parameter, ...]:
+def parameters_of(template: PathTemplate, path_level: Listed, operation_level: Listed) -> tuple[Parameter, ...]:
     """Return an operation's parameters: those of the path in its order, then those of the query.
 
     A variable that is not declared is a string. A declared path parameter that the path does not have is a
@@ -101,9 +99,7 @@ def parameters_of(
         if where == "path" and name not in template.variables:
             item.mistake(f"the path `{shown(template.text)}` has no variable `{name}`")
     in_path = (
-        merged[name, "path"][0]
-        if (name, "path") in merged
-        else Parameter(name, "path", "string", required=True)
+        merged[name, "path"][0] if (name, "path") in merged else Parameter(name, "path", "string", required=True)
         for name in template.variables
     )
     in_query = (parameter for parameter, _ in merged.values() if parameter.where == "query")

@@ -103,7 +103,5 @@ def unambiguous(operations: Iterable[Operation]) -> tuple[tuple[Operation, ...],
         elif same_name is not operation:
             what = f"the operation `{operation.name}` stands here a second time, first at {same_name.place}"
             mistakes.append(Mistake(operation.place, what, "give each an `operationId` of its own"))
-    kept = {id(operation) for operation in by_name.values()} & {
-        id(operation) for operation in by_request.values()
-    }
+    kept = {id(operation) for operation in by_name.values()} & {id(operation) for operation in by_request.values()}
     return tuple(operation for operation in operations if id(operation) in kept), mistakes

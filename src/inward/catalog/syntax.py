@@ -30,9 +30,7 @@ DataPath = tuple[str | int, ...]
 MAX_DEPTH = 200
 MAX_ALIASED = 1_000_000  # values that all aliases of a document may stand for, together
 
-_Loader: type = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # an installation without libyaml is slower, no more
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # an installation without libyaml is slower, no more
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN = {text: text.lower() == "true" for text in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
@@ -45,9 +43,7 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
 _MAX_DIGITS = 300  # of a number; what is longer is read as text
 
 _JSON_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_JSON_NEST = re.compile(
-    r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>[ \t\r\n]*:)?|(?P<open>[\[{])|(?P<close>[\]}])'
-)
+_JSON_NEST = re.compile(r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>[ \t\r\n]*:)?|(?P<open>[\[{])|(?P<close>[\]}])')
 _JSON_SCALAR = re.compile(r"[^,\]} \t\r\n]+")
 _JSON_BETWEEN = re.compile(r"[ \t\r\n,:]*")
 _ERROR_AT_BYTE = re.compile(r" \(byte ([0-9]+)\)$")

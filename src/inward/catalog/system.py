@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 FILE = "inward.yaml"
 _KEYS = ("trust_domain", "services", "data")
 _SERVICE_KEYS = ("owner", "zone", "groups", "api", "listen", "mode", "operations", "run")
-_SERVICE_NAME = re.compile(
-    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-)  # a DNS label (RFC 1123 section 2.1), lower case
+_SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label (RFC 1123 section 2.1), lower case
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _DATA_CLASS = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,7}")
 
@@ -81,7 +79,7 @@ class _Reader:
         self._listening: list[tuple[Address, str]] = []
 
     def catalog(self) -> Catalog | None:
-        root = self.folder.open(FILE)
+        root = self.folder.open(FILE, hint="run `inward init` to begin one")
         if root is None or not root.is_a(dict):
             return None
         root.check_keys(_KEYS)
@@ -132,12 +130,10 @@ class _Reader:
         value.check_keys(_SERVICE_KEYS)
         owner = _name(value.need("owner", "name the team that grants its operations"))
         listen = self._listen(name, value.get("listen"))
-        operations = self._operations(name, value)
+        mode = _mode(value.get("mode")) or Mode.ENFORCE
+        operations = self._operations(name, value, mode)
         if value.get("api") and not value.get("listen"):
-            value.mistake(
-                f"{value.label} has an `api` and no `listen`", "give it an address, such as `127.0.0.1:7001`"
-            )
-        service_mode = _mode(value.get("mode"))
+            value.mistake(f"{value.label} has an `api` and no `listen`", "give it an address, such as `127.0.0.1:7001`")
         run = _run(value)
         if owner is None or not named:
             return None
@@ -147,7 +143,7 @@ class _Reader:
             owner=owner,
             zone=_name(value.get("zone")),
             groups=tuple(_groups(value.get("groups"))),
-            mode=service_mode or Mode.ENFORCE,
+            mode=mode,
             listen=listen,
             run=run,
             operations=operations,
@@ -165,33 +161,27 @@ class _Reader:
             return None
         for other, service in self._listening:
             if address.clashes_with(other):
-                value.mistake(
-                    f"`{address}` is taken: `{service}` listens on `{other}`", "choose another port"
-                )
+                value.mistake(f"`{address}` is taken: `{service}` listens on `{other}`", "choose another port")
                 break
         self._listening.append((address, name))
         return address
 
-    def _operations(self, name: str, value: Value) -> tuple[Operation, ...]:
-        default = _mode(value.get("mode")) or Mode.ENFORCE
+    def _operations(self, name: str, value: Value, mode: Mode) -> tuple[Operation, ...]:
         overrides, places = _overrides(value.get("operations"))
         found: list[Operation] = []
         complete = True
         for api in _one_or_more(value.get("api")):
             text = api.text()
             document = self.folder.open(text, api) if text else None
-            if document is None:
-                complete = False
-            else:
-                found.extend(read_operations(self.folder, document, name, Modes(default, overrides)))
+            described = read_operations(self.folder, document, name, Modes(mode, overrides)) if document else None
+            complete &= described is not None
+            found.extend(described or ())
         self.whole &= complete
         operations, mistakes = unambiguous(found)
         self.folder.mistakes.extend(mistakes)
         names = {operation.name for operation in operations}
         for unknown in places.keys() - {operation.name for operation in found} if complete else ():
-            places[unknown].mistake(
-                f"`{name}` has no operation `{shown(unknown)}`", did_you_mean(unknown, names)
-            )
+            places[unknown].mistake(f"`{name}` has no operation `{shown(unknown)}`", did_you_mean(unknown, names))
         return operations
 
     def _data_classes(self, root: Value) -> dict[str, DataClass]:
@@ -213,9 +203,7 @@ class _Reader:
             else:
                 self.whole = False
         return {
-            name: DataClass(
-                name, owner, next((above for above in _above(name) if above in found), None), value.place
-            )
+            name: DataClass(name, owner, next((above for above in _above(name) if above in found), None), value.place)
             for name, (owner, value) in found.items()
         }
 

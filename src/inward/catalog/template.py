@@ -29,6 +29,7 @@ MAX_LENGTH = 2048  # characters of a template
 _VARIABLE = re.compile(r"\{([^{}/]+)\}")
 _NAME = re.compile(r"[ !#-z|~]+")  # of a variable: printable ASCII without `"`
 _SEGMENT = re.compile(SEGMENT, re.ASCII)
+_LONE_VARIABLE = ("", "")  # the literals around a variable that fills its segment
 _DOT_SEGMENTS = frozenset({".", ".."})
 
 SegmentKey = tuple[int, int, int, str]
@@ -56,7 +57,7 @@ class Segment:
         """
         if len(self.literals) == 1:
             return (0, 0, 0, self.literals[0])
-        if self.literals == ("", ""):
+        if self.literals == _LONE_VARIABLE:
             return (2, 0, 0, "")
         return (1, -sum(map(len, self.literals)), -len(self.literals), "{}".join(self.literals))
 
@@ -66,6 +67,8 @@ class Segment:
         The variables take the same texts as the groups of the template's regular expression: earlier ones
         take all they can.
         """
+        if self.literals == _LONE_VARIABLE:
+            return (text,) if _SEGMENT.fullmatch(text) else None
         if len(self.literals) == 1:
             return () if text == self.literals[0] else None
         first, *middle, last = self.literals
@@ -116,9 +119,7 @@ class PathTemplate:
         """Refuse what no normalised path can hold: such an operation could never be reached."""
         *before, last = self.segments
         if Segment(("",)) in before:
-            raise InvalidTemplateError(
-                f"the path `{self.text}` has an empty segment", hint="write single slashes"
-            )
+            raise InvalidTemplateError(f"the path `{self.text}` has an empty segment", hint="write single slashes")
         for segment in (*before, last):
             if len(segment.literals) == 1 and segment.literals[0] in _DOT_SEGMENTS:
                 raise InvalidTemplateError(f"the path `{self.text}` has the segment `{segment.literals[0]}`")
@@ -158,8 +159,7 @@ class PathTemplate:
         """A regular expression for the whole path, one group a variable, in the syntax of RE2 and `re`."""
         parts = _VARIABLE.split(self.text)  # literal, name, literal, name, …, literal
         return "".join(
-            f"({SEGMENT})" if index % 2 else re.escape(part).replace(r"\-", "-")
-            for index, part in enumerate(parts)
+            f"({SEGMENT})" if index % 2 else re.escape(part).replace(r"\-", "-") for index, part in enumerate(parts)
         )
 
     def match(self, path: str) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from inward.cli.up import up
 from inward.errors import BadInputError, ExitCode, InwardError
 
 # What Typer raises for a wrong command line; it exports only this subclass of it by name.
-UsageError = typer.BadParameter.__mro__[1]
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="inward",

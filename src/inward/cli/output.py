@@ -1,37 +1,164 @@
-"""What commands print: text for people on a terminal, JSON for programs, errors on standard error."""
+"""What commands print: text for people, JSON for programs, errors and remarks on standard error.
+
+Rules: whatever came from outside (paths, names, what a service answered) is made harmless before it is printed, so that
+it can neither move a terminal's cursor nor break a line. Colours appear on a terminal only, and never with NO_COLOR.
+Results go to standard output, remarks to standard error, so that a result can be piped.
+"""
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from rich.console import Console
+from rich.text import Text
 
 from inward.errors import InvalidSystemError, InwardError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inward.control.events import Event
+    from inward.errors import Mistake
+
+Style = Literal["", "green", "red", "yellow", "bold", "dim", "cyan"]
+Cell = str | Text
+_ESCAPED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+
+
+def printable(text: str) -> str:
+    """Return a text of unknown origin on one line, every character that cannot be seen written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    return _ESCAPED.get(character) or ascii(character)[1:-1]
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of unknown origin with its line feeds and tabs, everything else that cannot be seen escaped."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else _escaped(character) for character in text
+    )
+
+
+def styled(text: str, style: Style) -> Text:
+    """Return a text of unknown origin in a style, harmless."""
+    return Text(printable(text), style=style)
+
+
+def _console(*, remarks: bool = False) -> Console:
+    # Made anew each time: standard output may have been replaced since (by a test, by a pipe that broke).
+    return Console(file=sys.stderr if remarks else sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def print_line(line: Cell = "") -> None:
+    """Print one line of a result."""
+    _print(line, _console())
+
+
+def remark(line: Cell = "") -> None:
+    """Print one line that is no part of the result, on standard error."""
+    _print(line, _console(remarks=True))
+
+
+def _print(line: Cell, console: Console) -> None:
+    # Texts from the system folder may hold lone surrogates; standard output is strict about them.
+    content = line if isinstance(line, Text) else Text(line)
+    content.plain = content.plain.encode("utf-8", "backslashreplace").decode() if not _whole(content.plain) else content.plain
+    console.print(content)
+    console.file.flush()
+
+
+def _whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Table:
+    """Rows in columns that line up. The widths grow with the rows, so rows can be printed as they come."""
+
+    def __init__(self, headings: Sequence[str], *, right: Sequence[int] = ()) -> None:
+        self._headings = [Text(heading, style="dim") for heading in headings]
+        self._right = set(right)
+        self._widths = [heading.cell_len for heading in self._headings]
+        self._begun = False
+
+    def add(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Print rows, the headings before the first ones."""
+        texts = [[cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row] for row in rows]
+        for row in texts:
+            self._widths = [max(width, cell.cell_len) for width, cell in zip(self._widths, row, strict=True)]
+        if texts and not self._begun:
+            self._begun = True
+            print_line(self._line(self._headings))
+        for row in texts:
+            print_line(self._line(row))
+
+    def _line(self, row: Sequence[Text]) -> Text:
+        line = Text()
+        for column, (cell, width) in enumerate(zip(row, self._widths, strict=True)):
+            gap = " " * (width - cell.cell_len)
+            line += Text.assemble(gap, cell) if column in self._right else Text.assemble(cell, gap)
+            line.append("  ")
+        line.rstrip()
+        return line
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Print one JSON document on one line."""
+    print_json_line(msgspec.json.encode(value))
+
+
+def print_json_line(line: bytes) -> None:
+    """Print one line of JSON that is there already."""
+    sys.stdout.write(line.decode("utf-8").rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def mistake_as_json(mistake: Mistake) -> dict[str, Any]:
+    """Return a mistake as JSON values."""
+    return {
+        "file": mistake.place.file,
+        "line": mistake.place.line or None,
+        "what": mistake.what,
+        "hint": mistake.hint or None,
+    }
 
 
 def print_error(error: InwardError) -> None:
     """Say on standard error what went wrong and what to do."""
     if isinstance(error, InvalidSystemError):
         for mistake in error.mistakes:
-            print(mistake, file=sys.stderr)
+            remark(printable(str(mistake)))
         return
     hint = f" ({error.hint})" if error.hint else ""
-    print(f"inward: {error.message}{hint}", file=sys.stderr)
-
-
-def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Print one JSON document on one line."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    sys.stdout.flush()
+    remark(Text.assemble(("inward: ", "red"), printable(error.message + hint)))
 
 
 def print_event(event: Event, *, as_json: bool) -> None:
     """Print an event of a run."""
     if as_json:
         print_json({"event": event.kind, "text": event.text, **event.data})
+    elif event.kind in {"mistakes", "warning"}:
+        for line in event.text.splitlines():
+            remark(styled(line, "yellow"))
     else:
-        print(event.text, flush=True)
+        print_line(styled(event.text, "bold" if event.kind == "ready" else ""))
+
+
+def option_for(system: Path) -> str:
+    """Return ` --system DIR`, as commands that are suggested must say it; empty where the current folder is meant."""
+    try:
+        same = system.resolve() == Path.cwd()
+    except (OSError, RuntimeError):
+        same = False
+    return "" if same else f" --system {shlex.quote(str(system))}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -20,6 +19,8 @@ from inward.policy.decide import Engine
 from inward.policy.load import Memo, load_policies
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inward.catalog.model import Catalog
     from inward.errors import Mistake
     from inward.policy.model import Policies

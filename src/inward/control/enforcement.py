@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from inward.control.events import Event, Told
-from inward.control.services import Allocation, callee_addresses
+from inward.control.services import Allocation, callee_addresses, envoy_name
 from inward.envoy import render
 from inward.envoy.admin import Admin, EnvoyAdminError
 from inward.envoy.folder import VERSION_STATS, EnvoyFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inward.control.bundle import Policy
     from inward.control.layout import Layout
 
@@ -52,17 +53,19 @@ class Enforcement:
             folder.write("egress.json", render.egress(addresses, allocation.credential))
         for name in allocations:
             folder = self.folder(name)
-            compiled = render.service_routes(policy.catalog.services[name], policy.catalog, policy.engine)
+            service = policy.catalog.services[name]
+            compiled = render.service_routes(service, policy.catalog, policy.engine)
             written = folder.written.get("routes.json", "")
             if written.partition(".")[2] != compiled.content:
                 version = f"{policy.version}.{compiled.content}"
                 folder.write("routes.json", [compiled.resource(policy.version)], version)
 
     async def confirm(self, name: str, seconds: float) -> str | None:
-        """Wait until a service's Envoy enforces all that was written; return the policy version, None after `seconds`."""
+        """Wait until an Envoy enforces all that was written for it; return the policy version, None after `seconds`."""
         folder = self.folder(name)
         admin = Admin(folder.path / "admin.sock")
         deadline = time.monotonic() + seconds
+        versions: dict[str, str] = {}
         while time.monotonic() < deadline:
             try:
                 versions = await admin.versions()
@@ -73,5 +76,8 @@ class Enforcement:
                 self._enforced[name] = routes.partition(".")[0]
                 return self._enforced[name]
             await asyncio.sleep(POLL_SECONDS)
-        self._told(Event("warning", f"the Envoy of {name} does not enforce what was written for it", {"service": name}))
+        output = self._layout.output(envoy_name(name))
+        behind = ", ".join(sorted(folder.outdated(versions))) if versions else "its admin interface does not answer"
+        text = f"the Envoy of {name} does not enforce what was written for it ({behind}); what it says is in `{output}`"
+        self._told(Event("warning", text, {"service": name}))
         return None

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inward.authority.rotation import due, renewal_time
+from inward.control.events import Event
 from inward.envoy.tls import bundle_secret, svid_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from inward.authority.ca import Authority
+    from inward.control.events import Told
     from inward.envoy.folder import EnvoyFolder
     from inward.identity.spiffe_id import SpiffeID
     from inward.identity.svid import X509SVID
@@ -24,7 +24,7 @@ SHORTEST_SLEEP_SECONDS = 0.05
 class Identities:
     """Issues and renews. `wanted` maps service names to SPIFFE IDs and folders; it may change between renewals."""
 
-    def __init__(self, authority: Authority, told: Callable[[str], None]) -> None:
+    def __init__(self, authority: Authority, told: Told) -> None:
         self._authority = authority
         self._told = told
         self._wanted: dict[str, tuple[SpiffeID, EnvoyFolder]] = {}
@@ -38,9 +38,11 @@ class Identities:
 
     def renew(self, now: datetime) -> datetime:
         """Renew whatever is due at `now`; return when to look again."""
-        if self._authority.tick(now):
-            self._told("the trust bundle has changed")
+        changed = self._authority.tick(now)
         bundle = self._authority.bundle(now)
+        if changed and self._held:
+            text = f"the trust bundle has changed: {len(bundle.authorities)} authorities"
+            self._told(Event("identity", text, {"authorities": len(bundle.authorities)}))
         secret = bundle_secret(bundle.trust_domain, bundle.pem.decode())
         following = self._authority.next_event(now)
         for name, (spiffe_id, folder) in self._wanted.items():
@@ -63,5 +65,5 @@ class Identities:
                 following = await asyncio.to_thread(self.renew, now)
                 pause = (following - now).total_seconds()
             except Exception as error:  # noqa: BLE001 - identities must go on being renewed whatever happened once
-                self._told(f"identities cannot be renewed: {error}")
+                self._told(Event("warning", f"identities cannot be renewed: {error}"))
             await asyncio.sleep(min(max(pause, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS))

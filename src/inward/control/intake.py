@@ -25,7 +25,9 @@ RETRY_SECONDS = 1.0
 class Intake:
     """Reads the logs of the services that it was told of, into one record."""
 
-    def __init__(self, layout: Layout, recorder: Recorder, catalog: Callable[[], Catalog], told: Callable[[str], None]) -> None:
+    def __init__(
+        self, layout: Layout, recorder: Recorder, catalog: Callable[[], Catalog], told: Callable[[str], None]
+    ) -> None:
         self._layout = layout
         self._recorder = recorder
         self._catalog = catalog
@@ -49,7 +51,7 @@ class Intake:
         tailer.folder.switch(tailer.position.number)
 
     def take(self) -> int:
-        """Record what is there now; return how many lines that were. Raises `RecordWriteError`: then nothing is lost."""
+        """Record what is there now; return how many lines. Raises `RecordWriteError`, and then nothing is lost."""
         count = 0
         for service, tailer in list(self._tailers.items()):
             pending = self._pending.setdefault(service, [])

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inward.errors import BadInputError
 from inward.identity.private_files import private_folder, runtime_folder, write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SYSTEM_FILE = "inward.yaml"
 STATE = ".inward"
@@ -110,7 +113,7 @@ class Layout:
 
 
 def find_system(folder: Path) -> Path:
-    """Return the system folder `folder`, absolute and without links; `BadInputError` where it holds no `inward.yaml`."""
+    """Return the system folder `folder`, absolute and without links; `BadInputError` where it is none."""
     resolved = folder.resolve()
     if not (resolved / SYSTEM_FILE).is_file():
         raise BadInputError(

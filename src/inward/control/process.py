@@ -14,17 +14,21 @@ import os
 import signal
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
 
+from inward.record.format import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 POLL_SECONDS = 0.05
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+LAST_BYTES = 4096
+LAST_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,8 @@ class RunningProcess:
             self.exit_code = self.child.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        # INVARIANT: the leader's pid is its group's id. It is not given to another process while the group lives; should
-        # both be gone and the pid be somebody else's by now, nothing is signalled.
+        # INVARIANT: the leader's pid is its group's id, and nobody else's while the group lives. Should both be gone
+        # and the pid be another process's by now, nothing is signalled.
         if self.child is None and _created(self.mark.pid) not in {None, self.mark.created}:
             return
         if self.exit_code is not None and self.child is not None:
@@ -138,3 +142,15 @@ def _created(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.Error:
         return None
+
+
+def last_line(output: Path) -> str:
+    """Return the last line that a process printed, harmless to print and not longer than a line should be."""
+    try:
+        with output.open("rb") as file:
+            file.seek(max(0, output.stat().st_size - LAST_BYTES))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    spoken = [line.strip() for line in lines if line.strip()]
+    return printable(spoken[-1])[:LAST_CHARACTERS] if spoken else ""

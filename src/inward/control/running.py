@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RunningService(msgspec.Struct, frozen=True, kw_only=True):
-    """Addresses of one service: `listen` of its ingress, `egress` of its proxy, `app` where the service itself listens."""
+    """Addresses of one service: `listen` of its ingress, `egress` of its proxy, `app` where itself listens."""
 
     listen: str | None
     egress: str

@@ -1,4 +1,4 @@
-"""What a service of a run needs: addresses, a credential, its private folder, and the two processes with their command lines."""
+"""What a service of a run needs: addresses, a credential, private folders, and the command lines of its processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,8 @@ from inward.errors import InwardError
 from inward.identity.private_files import private_folder, write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inward.catalog.model import Catalog, Service
     from inward.control.layout import Layout
     from inward.control.settings import Settings
@@ -123,7 +124,10 @@ def app_process(
     """Return the process of the service itself: its `run` line, with its addresses filled in."""
     assert service.run is not None  # noqa: S101 - only services with a run line are started
     app = allocation.app
-    fields = {"{socket}": app if isinstance(app, str) else "", "{port}": str(app.port) if isinstance(app, Address) else ""}
+    fields = {
+        "{socket}": app if isinstance(app, str) else "",
+        "{port}": str(app.port) if isinstance(app, Address) else "",
+    }
     argv = shlex.split(service.run)
     for field, value in fields.items():
         argv = [argument.replace(field, value) for argument in argv]
@@ -178,9 +182,7 @@ def envoy_process(
     if not settings.buffered_log:
         argv += ["--file-flush-interval-msec", "10", "--file-flush-min-size-kb", "0"]
     given = {"PATH": environment.get("PATH", os.defpath), "INWARD_BOOTSTRAP": hashlib.sha256(content).hexdigest()}
-    return ProcessSpec(
-        envoy_name(service.name), argv, layout.system, given, layout.output(envoy_name(service.name))
-    )
+    return ProcessSpec(envoy_name(service.name), argv, layout.system, given, layout.output(envoy_name(service.name)))
 
 
 def prepare_folders(service: str, layout: Layout) -> None:

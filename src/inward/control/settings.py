@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from inward.authority.settings import AuthoritySettings
 from inward.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TEN_YEARS = 3650 * 86400.0
 

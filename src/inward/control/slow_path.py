@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from inward.envoy.slow_path import SlowPath
 from inward.errors import InwardError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inward.control.layout import Layout
 
 SLOW_PATH = "slow-path"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from inward.control.process import ProcessMark, ProcessSpec, RunningProcess
 from inward.identity.private_files import read_private, write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
 FIRST_PAUSE_SECONDS = 0.1

@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore, KeyStore, SealedKeyStore
-from inward.catalog.model import Address
 from inward.control import services as parts
 from inward.control.bundle import Policy, SystemReader, current_bundle, load_policy, store_bundle
 from inward.control.enforcement import Enforcement
-from inward.control.events import Event, Told
+from inward.control.events import Event, Told, mistakes_event
 from inward.control.identities import Identities
 from inward.control.intake import Intake
+from inward.control.limits import require_watches
+from inward.control.process import last_line
 from inward.control.quarantine import apply_quarantine
+from inward.control.readiness import LOOK_SECONDS, listens, until_listening
 from inward.control.running import Running, load_running, store_running
 from inward.control.slow_path import SLOW_PATH, slow_path_process
 from inward.control.supervisor import Job, Supervisor
 from inward.envoy.admin import Admin
-from inward.envoy.tail import LogFolder
 from inward.errors import InvalidSystemError, InwardError
 from inward.identity.private_files import private_folder
 from inward.record.call import timestamp
@@ -36,12 +38,16 @@ from inward.record.lock import FolderLock
 from inward.record.recorder import Recorder
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
     from inward.catalog.model import Service
     from inward.control.layout import Layout
     from inward.control.running import RunningService
     from inward.control.settings import Settings
+    from inward.envoy.tail import LogFolder
 
-LOOK_SECONDS = 0.02
+RETRY_SECONDS = 1.0
+_logger = logging.getLogger(__name__)
 
 
 class Up:
@@ -70,12 +76,14 @@ class Up:
             left = set(self._supervisor.leftovers())
             self._policy = self._first_policy(bool(left))
             self._intake = Intake(self._layout, recorder, lambda: self._policy.catalog, self._warn)
-            self._identities = Identities(self._authority(), self._warn)
+            self._identities = Identities(self._authority(), self._told)
             self._enforcement = Enforcement(self._layout, self._told)
             for note in recorder.notes:
                 self._warn(note)
             before = load_running(self._layout) if left else None
             await self._supervisor.clear(self._names() if before else set())
+            if before is None:
+                require_watches(len(self._served()))
             try:
                 await self._start(before.services if before else {})
                 await self._keep()
@@ -90,7 +98,7 @@ class Up:
             if not something_runs or kept is None:
                 raise
             # Services are up and protected by what an earlier run enforced: that is better kept than lost.
-            self._told(_mistakes(error))
+            self._told(mistakes_event(error))
             return load_policy(kept)
         store_bundle(private_folder(self._layout.bundle), policy)
         return policy
@@ -155,17 +163,33 @@ class Up:
         apply_quarantine(self._layout, self._policy.catalog)
 
     async def _run_jobs(self, served: Mapping[str, Service]) -> None:
-        jobs = [Job(slow_path_process(self._layout, self._environment))]
+        """Start what is not running as it should: enforcers first, then who is called, then who only calls."""
+        enforcers = [Job(slow_path_process(self._layout, self._environment))]
+        callees: list[Job] = []
+        callers: list[Job] = []
         for name, service in served.items():
             self._intake.follow(name)
             allocation = self._allocations[name]
             enforcer = parts.envoy_process(service, allocation, self._layout, self._settings, self._environment)
-            jobs.append(Job(enforcer, parts.ENVOY_VARIABLES, lambda name=name: self._before_envoy(name)))
+            enforcers.append(Job(enforcer, parts.ENVOY_VARIABLES, partial(self._before_envoy, name)))
             app = parts.app_process(service, allocation, self._layout, self._environment)
-            jobs.append(Job(app, parts.APP_VARIABLES, lambda name=name: self._before_app(name)))
-        changed = [job for job in jobs if self._jobs.get(job.spec.name) != job.fingerprint]
-        await asyncio.gather(*(self._supervisor.run(job) for job in changed))
-        self._jobs = {job.spec.name: job.fingerprint for job in jobs}
+            job = Job(app, parts.APP_VARIABLES, partial(self._before_app, name))
+            (callers if allocation.app is None else callees).append(job)
+        for wave in (enforcers, callees, callers):
+            changed = [job for job in wave if self._jobs.get(job.spec.name) != job.fingerprint]
+            await asyncio.gather(*(self._supervisor.run(job) for job in changed))
+            await self._until(
+                until_listening(self._layout, self._allocations, self._supervisor.alive), self._settings.start_seconds
+            )
+            self._jobs |= {job.spec.name: job.fingerprint for job in wave}
+
+    async def _until(self, work: Coroutine[None, None, None], seconds: float) -> None:
+        """Wait for `work`, but not longer than `seconds`, and not when the run is being ended."""
+        tasks = [asyncio.create_task(work), asyncio.create_task(self._stop.wait())]
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _before_envoy(self, name: str) -> None:
         self._layout.service(name).admin_socket.unlink(missing_ok=True)
@@ -204,7 +228,7 @@ class Up:
         late = False
         while not self._stop.is_set():
             app = self._allocations[name].app
-            if await admin.live() and self._supervisor.alive(name) and (app is None or await _listens(app)):
+            if await admin.live() and self._supervisor.alive(name) and (app is None or await listens(app)):
                 break
             if not late and time.monotonic() > deadline:
                 late = True
@@ -212,7 +236,9 @@ class Up:
             await asyncio.sleep(LOOK_SECONDS)
         else:
             return
-        version = await self._enforcement.confirm(name, self._settings.start_seconds)
+        version = None
+        while version is None and not self._stop.is_set():
+            version = await self._enforcement.confirm(name, self._settings.start_seconds)
         allocation = self._allocations[name]
         service = self._policy.catalog.services[name]
         where = f"https://{allocation.ingress}" if allocation.ingress else "only calls"
@@ -220,21 +246,38 @@ class Up:
             Event(
                 "service",
                 f"{name:<16} ready   {where:<26} {service.mode.value if service.listen else '':<8} {service.spiffe_id}",
-                {"service": name, "state": "ready", "listen": where if allocation.ingress else None, "version": version},
+                {
+                    "service": name,
+                    "state": "ready",
+                    "listen": where if allocation.ingress else None,
+                    "version": version,
+                },
             )
         )
 
     async def _keep(self) -> None:
-        """Keep everything going until `stop`; a failure in one part is an end of all."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._identities.keep()),
-                group.create_task(self._intake.keep(self._rotate)),
-                group.create_task(self._watch()),
-            ]
-            await self._stop.wait()
-            for task in tasks:
-                task.cancel()
+        """Keep everything going until `stop`."""
+        keepers: dict[str, Callable[[], Awaitable[None]]] = {
+            "identities": self._identities.keep,
+            "the record": partial(self._intake.keep, self._rotate),
+            "the system folder": self._watch,
+        }
+        tasks = [asyncio.create_task(self._go_on(name, keeper)) for name, keeper in keepers.items()]
+        await self._stop.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _go_on(self, name: str, keeper: Callable[[], Awaitable[None]]) -> None:
+        """Run one keeper again whatever happens to it: the others and every service must not end because of it."""
+        while True:
+            try:
+                await keeper()
+            except Exception as error:
+                told = error.message if isinstance(error, InwardError) else f"{type(error).__name__}: {error}"
+                self._warn(f"{name}: {told}; trying again")
+                _logger.debug("%s failed", name, exc_info=True)
+            await asyncio.sleep(RETRY_SECONDS)
 
     def _rotate(self, name: str, folder: LogFolder) -> None:
         if folder.due(self._settings.log_file_bytes) and self._supervisor.alive(parts.envoy_name(name)):
@@ -259,7 +302,7 @@ class Up:
         try:
             policy = await asyncio.to_thread(self._reader.load)
         except InvalidSystemError as error:
-            self._told(_mistakes(error))
+            self._told(mistakes_event(error))
             return
         if policy.catalog.trust_domain != self._policy.catalog.trust_domain:
             self._warn("another trust domain needs a new start: the policy before stays in force")
@@ -270,7 +313,8 @@ class Up:
         versions = await asyncio.gather(*(self._enforcement.confirm(name, 10.0) for name in self._served()))
         seconds = time.monotonic() - started
         behind = [name for name, version in zip(self._served(), versions, strict=True) if version is None]
-        text = f"policy {policy.version} is enforced by {len(versions) - len(behind)} of {len(versions)} Envoys ({seconds:.2f} s)"
+        count = f"{len(versions) - len(behind)} of {len(versions)}"
+        text = f"policy {policy.version} is enforced by {count} Envoys ({seconds:.2f} s)"
         if behind:
             text += f"; not yet by {', '.join(behind)}"
         self._told(Event("policy", text, {"policy": policy.version, "seconds": round(seconds, 3), "behind": behind}))
@@ -289,34 +333,11 @@ class Up:
     def _process_told(self, name: str, what: str, code: int | None) -> None:
         if what == "ended" and not self._stop.is_set():
             output = self._layout.output(name)
-            text = f"{name} has ended ({code}) and is started again; what it printed is in `{output}`"
+            said = last_line(output)
+            text = f"{name} has ended ({code}) and is started again; it said `{said}`, all of it in `{output}`"
             self._told(Event("service", text, {"service": name, "state": "ended", "exit_code": code}))
         elif what.startswith("cannot"):
             self._warn(f"{name} {what}")
 
     def _warn(self, text: str) -> None:
         self._told(Event("warning", text, {}))
-
-
-async def _listens(app: str | Address) -> bool:
-    """Tell whether something accepts connections there."""
-    try:
-        if isinstance(app, str):
-            _, writer = await asyncio.open_unix_connection(app)
-        else:
-            _, writer = await asyncio.open_connection(app.host, app.port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
-def _mistakes(error: InvalidSystemError) -> Event:
-    count = len(error.mistakes)
-    lines = [f"the system folder has {count} mistake{'s' if count > 1 else ''}; the policy before stays in force:"]
-    lines += [f"  {mistake}" for mistake in error.mistakes]
-    found = [
-        {"file": mistake.place.file, "line": mistake.place.line, "what": mistake.what, "hint": mistake.hint}
-        for mistake in error.mistakes
-    ]
-    return Event("mistakes", "\n".join(lines), {"mistakes": found})

@@ -152,7 +152,9 @@ def _reason(name: str) -> tuple[str, tuple[str, ...]]:
 def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call:
     caller = catalog.by_spiffe_id(entry.peer or "")
     observed = entry.en is None and entry.sn is not None
-    reason, policies = _reason(entry.en or entry.sn or Reason.BAD_REQUEST)
+    # Without an action's name: refused before the authorization, or by it because there are no routes at all.
+    unnamed = Reason.UNKNOWN_OPERATION if entry.er == "denied" else Reason.BAD_REQUEST
+    reason, policies = _reason(entry.en or entry.sn or unnamed)
     if reason == SLOW:
         # Where the slow path did not answer there is no header of its, whatever Envoy then did with the call.
         reason, policies = _reason(entry.slow or Reason.SLOW_PATH_DOWN)

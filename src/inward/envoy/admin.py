@@ -40,7 +40,9 @@ class Admin:
                 finally:
                     writer.close()
         except (OSError, TimeoutError) as error:
-            raise EnvoyAdminError(f"the admin socket `{self.socket}` does not answer: {error or 'time out'}") from error
+            raise EnvoyAdminError(
+                f"the admin socket `{self.socket}` does not answer: {str(error) or 'time out'}"
+            ) from error
         head, _, body = answer.partition(b"\r\n\r\n")
         status = head.split(b" ", 2)[1:2]
         if b"transfer-encoding: chunked" in head.lower():

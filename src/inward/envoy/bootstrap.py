@@ -11,6 +11,8 @@ from inward.envoy.proto import DOWNSTREAM_CONNECTIONS, Resource, extension, watc
 if TYPE_CHECKING:
     from inward.catalog.model import Address, Service
 
+MAX_REGEX_PROGRAM = 1_000_000
+
 
 def bootstrap(
     service: Service,
@@ -34,6 +36,18 @@ def bootstrap(
         "admin": {"address": {"pipe": {"path": f"{folder}/admin.sock", "mode": 0o600}}},
         "static_resources": {"listeners": listeners},
         "dynamic_resources": {"cds_config": watched(f"{folder}/clusters.json")},
+        "layered_runtime": {
+            "layers": [
+                {
+                    "name": "inward",
+                    # Envoy's default refuses the expression of a path with two variables (RE2 program size 104).
+                    "static_layer": {
+                        "re2.max_program_size.error_level": MAX_REGEX_PROGRAM,
+                        "re2.max_program_size.warn_level": MAX_REGEX_PROGRAM,
+                    },
+                }
+            ]
+        },
         "overload_manager": {
             "resource_monitors": [
                 extension(

@@ -1,4 +1,4 @@
-"""The egress: the loopback proxy for a service's outgoing calls (`HTTP_PROXY`), which gives each call the service's identity.
+"""The egress: the loopback proxy for a service's calls (`HTTP_PROXY`), which gives them the service's identity.
 
 A loopback port is open to every process of the machine, so a call must carry the credential of this run, which only the
 service was given; it is taken off again before the call leaves.
@@ -7,7 +7,6 @@ service was given; it is taken off again before the call leaves.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inward.envoy.access_log import EGRESS_FIELDS, file_log
@@ -16,6 +15,8 @@ from inward.envoy.proto import HTTP_MANAGER, ROUTE_CONFIGURATION, ROUTER, Resour
 from inward.envoy.refusals import egress_replies
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inward.catalog.model import Address
 
 EGRESS_ROUTES = "egress"
@@ -39,7 +40,10 @@ def egress_routes(services: Sequence[str], credential: str) -> Resource:
         "string_match": {"exact": proxy_authorization(credential)},
     }
     refused = {
-        "match": {"prefix": "/", "headers": [{**credential_header, "invert_match": True, "treat_missing_header_as_empty": True}]},
+        "match": {
+            "prefix": "/",
+            "headers": [{**credential_header, "invert_match": True, "treat_missing_header_as_empty": True}],
+        },
         "direct_response": {"status": 407},
         "response_headers_to_add": [{"header": {"key": "proxy-authenticate", "value": 'Basic realm="inward"'}}],
     }

@@ -1,10 +1,9 @@
-"""The private folder of one Envoy: the files that it watches, replaced whole and by a rename, and only when they differ."""
+"""The private folder of one Envoy: the files that it watches, replaced by a rename, and only when they differ."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +12,7 @@ from inward.identity.private_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from inward.envoy.proto import Resource
 
@@ -35,7 +35,7 @@ class EnvoyFolder:
     written: dict[str, str] = field(default_factory=dict)  # file name → version
 
     def write(self, name: str, resources: Sequence[Resource], version: str | None = None) -> bool:
-        """Replace the file `name`; return whether it changed. The version is that of its content where none is given."""
+        """Replace the file `name`; return whether it changed. Its version is that of its content if none is given."""
         body = msgspec.json.encode(resources)
         version = version or hashlib.sha256(body).hexdigest()[:12]
         if self.written.get(name) == version:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inward.envoy.access_log import CONNECTION_FIELDS, INGRESS_FIELDS, file_log
-from inward.envoy.proto import EARLY_MUTATION, EXPRESSION_FILTER, HTTP_MANAGER, RBAC, ROUTER, Resource, extension, watched
+from inward.envoy.proto import (
+    EARLY_MUTATION,
+    EXPRESSION_FILTER,
+    HTTP_MANAGER,
+    RBAC,
+    ROUTER,
+    Resource,
+    extension,
+    watched,
+)
 from inward.envoy.rbac import QUARANTINE_FILTER, base_filter
 from inward.envoy.refusals import ingress_replies
 from inward.envoy.routes import INGRESS_ROUTES

@@ -15,9 +15,7 @@ _PREFIX = "type.googleapis.com/"
 CEL_INPUT = "xds.type.matcher.v3.HttpAttributesCelMatchInput"
 CEL_MATCHER = "xds.type.matcher.v3.CelMatcher"
 CLUSTER = "envoy.config.cluster.v3.Cluster"
-DOWNSTREAM_CONNECTIONS = (
-    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
-)
+DOWNSTREAM_CONNECTIONS = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 DOWNSTREAM_TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 EARLY_MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
 EXT_AUTHZ = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"

@@ -7,7 +7,6 @@ of principals would be tried one by one. Every leaf is an action with a name, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from inward.envoy.proto import (
@@ -25,6 +24,8 @@ from inward.envoy.proto import (
 from inward.policy.decision import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from inward.catalog.model import Mode
 
 RBAC_FILTER = "envoy.filters.http.rbac"
@@ -32,11 +33,19 @@ QUARANTINE_FILTER = "quarantine"
 SLOW = "slow_path"  # the name of an action that leaves the decision to the slow path
 
 
-def action(allowed: bool, reason: str, policies: Iterable[str] = ()) -> Resource:  # noqa: FBT001 - what it is about
-    """Return a leaf: allow or refuse, under the name that the log will show."""
+def allow(reason: str, policies: Iterable[str] = ()) -> Resource:
+    """Return a leaf that allows, under the name that the log will show."""
+    return _leaf("ALLOW", reason, policies)
+
+
+def refuse(reason: str, policies: Iterable[str] = ()) -> Resource:
+    """Return a leaf that refuses, under the name that the log will show."""
+    return _leaf("DENY", reason, policies)
+
+
+def _leaf(verdict: str, reason: str, policies: Iterable[str]) -> Resource:
     ids = ",".join(policies)
-    name = f"{reason}:{ids}" if ids else reason
-    verdict = "ALLOW" if allowed else "DENY"
+    name = f"{reason}:{ids}" if ids else str(reason)
     return {"action": {"name": "action", "typed_config": typed(RBAC_ACTION, name=name, action=verdict)}}
 
 
@@ -60,7 +69,7 @@ def per_route(callers: Mapping[str, Resource], mode: Mode) -> Resource:
 
     In observe mode the same matcher is evaluated and logged as a shadow rule and refuses nothing.
     """
-    matcher: Resource = {"on_no_match": action(False, Reason.NO_GRANT)}
+    matcher: Resource = {"on_no_match": refuse(Reason.NO_GRANT)}
     if callers:
         matcher["matcher_tree"] = {
             "input": extension("envoy.matching.inputs.uri_san", URI_SAN_INPUT),
@@ -76,14 +85,14 @@ def _never() -> Resource:
     # A matcher must have a tree or a list: one that no SPIFFE ID can match.
     san = extension("envoy.matching.inputs.uri_san", URI_SAN_INPUT)
     predicate = {"single_predicate": {"input": san, "value_match": {"exact": "-"}}}
-    return {"predicate": predicate, "on_match": action(False, Reason.NO_GRANT)}
+    return {"predicate": predicate, "on_match": refuse(Reason.NO_GRANT)}
 
 
 def unknown_operation(mode: Mode) -> Resource:
     """Return the authorization of every path that no operation has."""
     matcher = {
         "matcher_list": {"matchers": [_never()]},
-        "on_no_match": action(False, Reason.UNKNOWN_OPERATION),
+        "on_no_match": refuse(Reason.UNKNOWN_OPERATION),
     }
     return typed(RBAC_PER_ROUTE, rbac={"matcher" if mode == "enforce" else "shadow_matcher": matcher})
 
@@ -94,7 +103,7 @@ def base_filter() -> Resource:
 
 
 def quarantine(service: str, spiffe_ids: Mapping[str, str], quarantined: Iterable[str]) -> Resource:
-    """Return the quarantine filter of `service`: refuses quarantined callers, and everyone where it is itself in quarantine.
+    """Return the quarantine filter of `service`: refuses quarantined callers, and everyone if it is quarantined itself.
 
     `spiffe_ids` maps service names to SPIFFE IDs. Enforced in observe mode too: quarantine only removes access.
     """

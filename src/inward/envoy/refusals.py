@@ -1,4 +1,4 @@
-"""What a refused caller is told: problem details (RFC 9457) with a reason code and a reference, and nothing of the policy."""
+"""What a refused caller is told: problem details (RFC 9457), a reason code, a reference, nothing of the policy."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,12 +40,18 @@ def leaf_of(cell: Cell, catalog: Catalog) -> Resource:
     permits = [permit.id for permit in cell.permits]
     constant = cell.constant
     if constant is True:
-        return rbac.action(True, Reason.GRANTED, permits)
+        return rbac.allow(Reason.GRANTED, permits)
     refused_by = [forbid.id for forbid in cell.forbids if not forbid.conditional and forbid.expires is None]
     if constant is False:
-        return rbac.action(False, Reason.FORBIDDEN if refused_by else Reason.NO_GRANT, refused_by)
-    otherwise = rbac.action(False, Reason.CONDITION, [*permits, *(forbid.id for forbid in cell.forbids)])
-    allowed = rbac.action(True, Reason.GRANTED, permits)
+        return rbac.refuse(Reason.FORBIDDEN if refused_by else Reason.NO_GRANT, refused_by)
+    candidates = [*permits, *(forbid.id for forbid in cell.forbids)]
+    otherwise = rbac.refuse(Reason.CONDITION, candidates)
+    allowed = rbac.allow(Reason.GRANTED, permits)
+    if len(permits) > 1:
+        # The cell's whole condition has held, so some permit has: name the first one that does.
+        single = [(permit.id, dataclasses.replace(cell, permits=(permit,), forbids=())) for permit in cell.permits]
+        named = [(translate(each, catalog), rbac.allow(Reason.GRANTED, [name])) for name, each in single]
+        allowed = rbac.when(named, otherwise)
     return rbac.when([(translate(cell, catalog), allowed)], otherwise)
 
 
@@ -58,7 +65,7 @@ def operation_filters(operation: Operation, catalog: Catalog, engine: Engine) ->
             callers[spiffe_id] = leaf_of(cell, catalog)
         except UntranslatableError as error:
             slow.append(SlowCell(cell.caller, operation.id, error.construct))
-            callers[spiffe_id] = rbac.action(True, rbac.SLOW)
+            callers[spiffe_id] = rbac.allow(rbac.SLOW)
     filters = {rbac.RBAC_FILTER: rbac.per_route(callers, operation.mode)}
     if slow:
         filters[SLOW_FILTER] = slow_route(operation.id)

@@ -1,19 +1,16 @@
 """Operations to routes, in a structure whose cost does not grow with their number.
 
 The path is looked up in a map of the templates' static prefixes, then tried against the few routes under that prefix,
-most specific first. Two rules of Envoy's map make the rest: it takes the longest prefix and never falls back to a shorter
-one, so a route with a shorter prefix is copied into every longer one that its paths can begin with; and a path that
-matches no route has none, which the base authorization filter refuses.
+most specific first. Two rules of Envoy's map make the rest: it takes the longest prefix and never falls back to a
+shorter one, so a route with a shorter prefix is copied into every longer one that its paths can begin with; and a path
+that matches no route has none, which the base authorization filter refuses.
 """
 
 from __future__ import annotations
 
 import bisect
-import itertools
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from inward.catalog.model import Mode
 from inward.envoy.proto import (
     HEADER_INPUT,
     ROUTE,
@@ -26,7 +23,9 @@ from inward.envoy.proto import (
 from inward.envoy.rbac import RBAC_FILTER, unknown_operation
 
 if TYPE_CHECKING:
-    from inward.catalog.model import Operation, Service
+    from collections.abc import Mapping, Sequence
+
+    from inward.catalog.model import Mode, Operation, Service
 
 INGRESS_ROUTES = "ingress"
 APP_CLUSTER = "local:app"
@@ -35,9 +34,7 @@ _APP = {"cluster": APP_CLUSTER, "timeout": "0s"}  # how long an answer may take 
 
 def _match(operation: Operation) -> Resource:
     template = operation.template
-    path: Resource = (
-        {"safe_regex": {"regex": template.regex}} if template.variables else {"path": template.text}
-    )
+    path: Resource = {"safe_regex": {"regex": template.regex}} if template.variables else {"path": template.text}
     method = {"name": ":method", "string_match": {"exact": operation.method}}
     return {**path, "headers": [method]}
 
@@ -73,15 +70,17 @@ def prefix_groups(operations: Sequence[Operation]) -> dict[str, list[Operation]]
         own = operation.template.static_prefix
         members[own].append(rank)
         if operation.template.variables:
-            first = bisect.bisect_right(prefixes, own)
-            for prefix in itertools.takewhile(lambda text, own=own: text.startswith(own), prefixes[first:]):
+            for index in range(bisect.bisect_right(prefixes, own), len(prefixes)):
+                prefix = prefixes[index]
+                if not prefix.startswith(own):
+                    break  # prefixes are sorted: those that begin with `own` stand together
                 if _can_begin(operation.template.text, prefix):
                     members[prefix].append(rank)
     return {prefix: [operations[rank] for rank in sorted(ranks)] for prefix, ranks in members.items()}
 
 
 def _can_begin(template: str, prefix: str) -> bool:
-    """Tell whether a path of `template` can begin with `prefix`; too often true costs a little, too seldom is a hole."""
+    """Whether a path of `template` can begin with `prefix`; too often true costs a little, too seldom is a hole."""
     wanted, pieces = prefix.split("/"), template.split("/")
     if len(wanted) > len(pieces):
         return False
@@ -93,18 +92,18 @@ def _can_begin(template: str, prefix: str) -> bool:
     return head.startswith(last) or (bool(brace) and last.startswith(head))
 
 
-def route_configuration(service: Service, routes: Mapping[str, Resource], ordered: Sequence[Operation], version: str) -> Resource:
+def route_configuration(
+    service: Service, routes: Mapping[str, Resource], ordered: Sequence[Operation], version: str
+) -> Resource:
     """Return an ingress's routes: `routes` by operation id, `ordered` the operations, most specific first.
 
-    `version` is the policy's; it is stored as the virtual host's metadata, so that each log line says what was enforced.
+    `version` is the policy's, and stands in the virtual host's metadata, so that each log line says what was enforced.
     """
     unknown = _unknown_route(service.mode)
     entries = {}
     for prefix, group in prefix_groups(ordered).items():
         listed = [routes[operation.id] for operation in group]
-        entries[prefix] = {
-            "action": {"name": "routes", "typed_config": typed(ROUTE_LIST, routes=[*listed, unknown])}
-        }
+        entries[prefix] = {"action": {"name": "routes", "typed_config": typed(ROUTE_LIST, routes=[*listed, unknown])}}
     fallback = {"action": {"name": "unknown", "typed_config": typed(ROUTE, **unknown)}}
     host: Resource = {
         "name": service.name,

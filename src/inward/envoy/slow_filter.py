@@ -7,7 +7,6 @@ from inward.envoy.proto import (
     EXT_AUTHZ_PER_ROUTE,
     FILTER_CONFIG,
     Resource,
-    extension,
     typed,
 )
 

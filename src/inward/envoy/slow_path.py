@@ -1,8 +1,8 @@
 """The slow path: an ASGI application that decides what Envoy cannot express (`ext_authz` over HTTP).
 
 It listens on a Unix socket in a private folder, so only Envoys of this account ask it. What it is told is what the
-ingress verified: the caller in `x-forwarded-client-cert`, which the ingress wrote anew, and the operation that the route
-belongs to. Anything unclear is a refusal.
+ingress verified: the caller in `x-forwarded-client-cert`, which the ingress wrote anew, and the operation that the
+route belongs to. Anything unclear is a refusal.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class SlowPath:
             return
         del receive  # Envoy sends no body here
         raw = scope.get("raw_path") or scope["path"].encode()
-        target = raw.decode("latin-1") + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+        target = raw.decode("latin-1") + (
+            "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
+        )
         decision, mode = self.decide(dict(scope["headers"]), target, datetime.now(UTC))
         told = ":".join([decision.reason.value, *([",".join(decision.policies)] if decision.policies else [])])
         observed = mode is Mode.OBSERVE and not decision.allowed

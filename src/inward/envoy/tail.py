@@ -248,9 +248,7 @@ class Tailer:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = os.open(self.folder.file(number), flags)
         if 0 < self._number < number:
-            names = " to ".join(
-                dict.fromkeys(self.folder.file(each).name for each in (self._number, number - 1))
-            )
+            names = " to ".join(dict.fromkeys(self.folder.file(each).name for each in (self._number, number - 1)))
             self._go_to(number, 0, 0)
             found.append(self._gap(f"{names} gone before all of it was read"))
         elif self._number == 0:
@@ -275,9 +273,7 @@ class Tailer:
         if not self._read_chunk(max_bytes, found):
             self._deliver_torn(found)
             self.close()
-            self._descriptor = os.open(
-                self.folder.file(self._number), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-            )
+            self._descriptor = os.open(self.folder.file(self._number), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             self._go_to(self._number, self._life + 1, 0)
             found.append(self._gap(f"`{name}` was replaced by another file"))
         return True
@@ -303,9 +299,7 @@ class Tailer:
             if length > MAX_LINE_BYTES:
                 found.append(self._too_long(length, bytes(self._held) + piece))
             else:
-                found.append(
-                    Line(bytes(self._held) + piece if self._held else piece, f"{prefix}{self._done}")
-                )
+                found.append(Line(bytes(self._held) + piece if self._held else piece, f"{prefix}{self._done}"))
             self._held.clear()
         self._seen += len(rest)
         self._held += rest[: max(0, MAX_LINE_BYTES - len(self._held))]
@@ -340,9 +334,7 @@ class Tailer:
         data = bytes(self._held)
         self._held.clear()
         found.append(
-            self._too_long(length, data)
-            if length > MAX_LINE_BYTES
-            else Line(data, str(self.position), torn=True)
+            self._too_long(length, data) if length > MAX_LINE_BYTES else Line(data, str(self.position), torn=True)
         )
 
     def _go_to(self, number: int, life: int, offset: int) -> None:
@@ -350,9 +342,7 @@ class Tailer:
         self._held.clear()
 
     def _too_long(self, length: int, data: bytes) -> Gap:
-        return self._gap(
-            "a line of the log is too long", lost_bytes=length, lost_lines=1, detail=beginning(data)
-        )
+        return self._gap("a line of the log is too long", lost_bytes=length, lost_lines=1, detail=beginning(data))
 
     def _gap(
         self,

@@ -7,12 +7,10 @@ X.509 are read strictly.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -23,6 +21,7 @@ from inward.identity.certificate import (
     check_size,
     parse_certificates,
     parse_der_certificate,
+    read_public_key,
     render_certificates,
 )
 from inward.identity.spiffe_id import parse_trust_domain
@@ -64,9 +63,7 @@ class TrustBundle:
     def __post_init__(self) -> None:
         parse_trust_domain(self.trust_domain)
         if len(self.authorities) > MAX_AUTHORITIES:
-            raise InvalidBundleError(
-                f"{len(self.authorities)} authorities", hint=f"{MAX_AUTHORITIES} at most"
-            )
+            raise InvalidBundleError(f"{len(self.authorities)} authorities", hint=f"{MAX_AUTHORITIES} at most")
         if len(set(self.authorities)) != len(self.authorities):
             raise InvalidBundleError("the same authority twice")
         if not (0 <= self.sequence <= MAX_NUMBER and 0 <= self.refresh_hint <= MAX_NUMBER):
@@ -108,9 +105,7 @@ class TrustBundle:
         if len(data) > MAX_JSON_BYTES:
             raise InvalidBundleError(f"a bundle of {len(data)} bytes", hint=f"{MAX_JSON_BYTES} bytes at most")
         try:
-            document = json.loads(
-                data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse
-            )
+            document = json.loads(data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise InvalidBundleError("a bundle that is no strict JSON") from error
         if not isinstance(document, dict) or not isinstance(keys := document.get("keys"), list):
@@ -156,15 +151,11 @@ def _authority(key: Any, index: int) -> x509.Certificate:  # noqa: ANN401 - any 
         raise InvalidBundleError(f"key {index} of the bundle does not hold exactly one certificate in `x5c`")
     try:
         certificate = parse_der_certificate(base64.b64decode(chain[0], validate=True))
-    except (binascii.Error, ValueError, InvalidCertificateError) as error:
-        raise InvalidBundleError(
-            f"key {index} of the bundle holds a certificate that cannot be read"
-        ) from error
+    except (ValueError, InvalidCertificateError) as error:
+        raise InvalidBundleError(f"key {index} of the bundle holds a certificate that cannot be read") from error
     for name, value in _public_jwk(certificate).items():
         if key.get(name) != value:
-            raise InvalidBundleError(
-                f"key {index} of the bundle is not that of its certificate: `{name}` differs"
-            )
+            raise InvalidBundleError(f"key {index} of the bundle is not that of its certificate: `{name}` differs")
     return certificate
 
 
@@ -176,9 +167,9 @@ def _jwk(certificate: x509.Certificate) -> dict[str, Any]:
 def _public_jwk(certificate: x509.Certificate) -> dict[str, str]:
     """Return the public key's JWK parameters (RFC 7518 sections 6.2.1 and 6.3.1)."""
     try:
-        key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InvalidBundleError("an authority with a key that cannot be read") from error
+        key = read_public_key(certificate)
+    except InvalidCertificateError as error:
+        raise InvalidBundleError(f"an authority that cannot be one: {error.message}") from error
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
         curve, size = _CURVES[key.curve.name]
         point = key.public_numbers()

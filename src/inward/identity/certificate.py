@@ -26,11 +26,22 @@ from inward.identity.spiffe_id import InvalidSpiffeIDError, SpiffeID
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
 MAX_PEM_BYTES = 256 * 1024  # of a whole file
 MAX_CERTIFICATE_BYTES = 16 * 1024  # of one, as DER
 MIN_RSA_BITS = 2048
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+# What the library raises for bytes that are no certificate or key, or hold something that it does not know.
+UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 _E = TypeVar("_E", bound=x509.ExtensionType)
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
@@ -62,7 +73,7 @@ def parse_certificates(pem: bytes, *, limit: int) -> tuple[x509.Certificate, ...
         raise InvalidCertificateError("something other than certificates beside the certificates")
     try:
         certificates = tuple(x509.load_pem_x509_certificate(block) for block in blocks)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise InvalidCertificateError("a certificate that cannot be read") from error
     for certificate in certificates:
         check_size(certificate)
@@ -73,7 +84,7 @@ def parse_der_certificate(der: bytes) -> x509.Certificate:
     """Return the certificate of a DER encoding, of 16 KiB at most."""
     try:
         certificate = x509.load_der_x509_certificate(der[: MAX_CERTIFICATE_BYTES + 1])
-    except ValueError as error:
+    except UNREADABLE as error:
         raise InvalidCertificateError("a certificate that cannot be read") from error
     check_size(certificate)
     return certificate
@@ -99,7 +110,7 @@ def parse_private_key(pem: bytes) -> PrivateKey:
     except TypeError as error:  # how the library says that a passphrase is missing
         hint = "keep it unencrypted, in a private folder"
         raise InvalidCertificateError("a private key that is encrypted", hint=hint) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise InvalidCertificateError("a private key that cannot be read") from error
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key
@@ -112,6 +123,14 @@ def parse_private_key(pem: bytes) -> PrivateKey:
 def render_private_key(key: PrivateKey) -> bytes:
     """Return the key as unencrypted PKCS#8 PEM. Write it into a private folder and nowhere else."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def read_public_key(certificate: x509.Certificate) -> CertificatePublicKeyTypes:
+    """Return a certificate's public key, which reading the certificate itself does not look at."""
+    try:
+        return certificate.public_key()
+    except UNREADABLE as error:
+        raise InvalidCertificateError("a certificate with a key that cannot be read") from error
 
 
 def check_signing(certificate: x509.Certificate, trust_domain: str, *, step: int = 0) -> None:
@@ -172,7 +191,7 @@ def _check_pem_size(pem: bytes) -> None:
 def _extensions(certificate: x509.Certificate, *, step: int) -> x509.Extensions:
     try:
         return certificate.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         message = "a certificate with extensions that cannot be read"
         raise InvalidCertificateError(message, step=step) from error
 

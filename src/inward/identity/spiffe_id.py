@@ -21,9 +21,7 @@ class InvalidSpiffeIDError(BadInputError):
 
 def _quoted(text: str) -> str:
     """Return hostile text for a message: short, and without control characters."""
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text[:100]
-    )
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text[:100])
 
 
 def parse_trust_domain(text: str) -> str:

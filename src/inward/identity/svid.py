@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import verification
 
 from inward.identity.certificate import (
+    UNREADABLE,
     InvalidCertificateError,
     PrivateKey,
     check_leaf,
@@ -16,6 +17,7 @@ from inward.identity.certificate import (
     check_size,
     parse_certificates,
     parse_private_key,
+    read_public_key,
     render_certificates,
     render_private_key,
 )
@@ -46,7 +48,7 @@ class X509SVID:
     def __post_init__(self) -> None:
         _check_length(self.chain)
         object.__setattr__(self, "spiffe_id", check_leaf(self.leaf))
-        if self.private_key.public_key() != self.leaf.public_key():
+        if self.private_key.public_key() != read_public_key(self.leaf):
             raise InvalidCertificateError(f"the private key is not that of the leaf of `{self.spiffe_id}`")
 
     @property
@@ -117,9 +119,7 @@ def verify_x509_svid(chain: Sequence[x509.Certificate], bundle: TrustBundle, now
 
     # 5. The leaf is of the bundle's trust domain, and no intermediate is of another one.
     if spiffe_id.trust_domain != bundle.trust_domain:
-        raise InvalidCertificateError(
-            f"`{spiffe_id}` is not of the trust domain `{bundle.trust_domain}`", step=5
-        )
+        raise InvalidCertificateError(f"`{spiffe_id}` is not of the trust domain `{bundle.trust_domain}`", step=5)
     for certificate in intermediates:
         check_signing(certificate, bundle.trust_domain, step=5)
 
@@ -158,16 +158,15 @@ def _check_path(
 ) -> None:
     if not bundle.authorities:
         raise InvalidCertificateError(f"the trust domain `{bundle.trust_domain}` has no authority", step=7)
-    verifier = (
+    builder = (
         verification.PolicyBuilder()
         .store(verification.Store(list(bundle.authorities)))
         .time(now)
         .max_chain_depth(MAX_CHAIN - 1)
-        .build_client_verifier()
     )
     try:
-        verifier.verify(leaf, intermediates)
-    except verification.VerificationError as error:
+        builder.build_client_verifier().verify(leaf, intermediates)
+    except (verification.VerificationError, *UNREADABLE) as error:  # some parts are only read here
         detail = str(error).partition("\n")[0][:200]
-        message = f"no path from `{spiffe_id}` to an authority of `{bundle.trust_domain}`: {detail}"
+        message = f"no path from `{spiffe_id}` to an authority of `{bundle.trust_domain}`: {detail!a}"
         raise InvalidCertificateError(message, step=7) from error

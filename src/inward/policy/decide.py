@@ -168,9 +168,7 @@ class _Conditional:
         holding = tuple(sorted(answer.diagnostics.reasons))
         if said is cedarpy.Decision.Allow:
             return Decision(allowed=True, reason=Reason.GRANTED, policies=holding)
-        return (
-            Decision(allowed=False, reason=Reason.FORBIDDEN, policies=holding) if holding else self._refusal
-        )
+        return Decision(allowed=False, reason=Reason.FORBIDDEN, policies=holding) if holding else self._refusal
 
 
 def _live(policies: tuple[Policy, ...], since: datetime | None) -> tuple[Policy, ...]:

@@ -37,13 +37,9 @@ class Index:
         self._catalog = catalog
         self._policies = tuple(policies)
         size = len(self._policies)
-        self._principals = _Constraint(
-            size, ((bit, policy.pst.principal) for bit, policy in enumerate(policies))
-        )
+        self._principals = _Constraint(size, ((bit, policy.pst.principal) for bit, policy in enumerate(policies)))
         self._actions = _Constraint(size, ((bit, policy.pst.action) for bit, policy in enumerate(policies)))
-        self._resources = _Constraint(
-            size, ((bit, policy.pst.resource) for bit, policy in enumerate(policies))
-        )
+        self._resources = _Constraint(size, ((bit, policy.pst.resource) for bit, policy in enumerate(policies)))
         self._permits = _bits((n for n, policy in enumerate(policies) if policy.effect == "permit"), size)
         by_file: dict[str | None, list[int]] = defaultdict(list)
         for number, policy in enumerate(policies):
@@ -57,9 +53,7 @@ class Index:
     def cell(self, caller: str, operation: str) -> Cell:
         """Return the cell of a service and an operation's id; `KeyError` for what is not in the catalog."""
         found = self._catalog.operations[operation]
-        return self._cell(
-            caller, found, self._caller(self._catalog.services[caller]) & self._operation(found)
-        )
+        return self._cell(caller, found, self._caller(self._catalog.services[caller]) & self._operation(found))
 
     def cells_of(self, operation: str) -> Iterator[Cell]:
         """Yield, in the order of callers, the cells of an operation in which there is a permit.

@@ -18,7 +18,7 @@ import cedarpy
 
 from inward.errors import Mistake, Place
 from inward.policy.model import Policies, Policy
-from inward.policy.rules import GUARDRAILS, Rules, nearest, shown
+from inward.policy.rules import GUARDRAILS, Parsed, Rules, nearest, shown
 from inward.policy.source import MAX_FILE_BYTES, MAX_MISTAKES, Statement, parse_statements
 from inward.policy.validate import Validator
 
@@ -36,16 +36,14 @@ MAX_REASON = 500  # characters
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ANNOTATIONS = frozenset({"id", "reason", "expires"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DATE_TIME = re.compile(
-    _DATE.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
-)
+_DATE_TIME = re.compile(_DATE.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 @dataclass
 class Memo:
     """What one load found out, so that the next one in the same process looks only at what changed."""
 
-    trees: dict[str, pst.Template] = field(default_factory=dict)  # by source text
+    trees: dict[str, Parsed] = field(default_factory=dict)  # by source text
     valid: set[bytes] = field(default_factory=set)
 
 
@@ -67,7 +65,7 @@ class _Reading:
     def __init__(self, catalog: Catalog, memo: Memo) -> None:
         self._catalog = catalog
         self._memo = memo
-        self._trees: dict[str, pst.Template] = {}
+        self._trees: dict[str, Parsed] = {}
         self._rules = Rules(catalog)
         self._validator = Validator(catalog, memo.valid)
         self._policies: dict[str, Policy] = {}
@@ -90,9 +88,7 @@ class _Reading:
             if entry.name.startswith(".") or not (entry.is_dir() or entry.name.lower().endswith(SUFFIX)):
                 continue  # an editor's files, a README
             if entry.is_dir():
-                self._mistake(
-                    Place(shown(name)), "a folder here is not read", "put its files right into policies/"
-                )
+                self._mistake(Place(shown(name)), "a folder here is not read", "put its files right into policies/")
             elif entry.name == GUARDRAILS and service not in self._catalog.services:
                 self._mistake(Place(name), "guardrails stand beside inward.yaml", f"move it to {GUARDRAILS}")
             elif service not in self._catalog.services:
@@ -114,21 +110,19 @@ class _Reading:
             if len(mistakes) >= MAX_MISTAKES:
                 break
             place = Place(name, statement.line)
-            tree = self._parse(statement, place, mistakes)
-            if tree is None:
+            parsed = self._parse(statement, place, mistakes)
+            if parsed is None:
                 continue
-            found = _annotated(tree, service, place, statement.text, mistakes)
-            findings = self._rules.check(tree, service)
+            found = _annotated(parsed.tree, service, place, statement.text, mistakes)
+            findings = self._rules.check(parsed, service)
             mistakes += (Mistake(place, what, hint) for what, hint in findings)
             if found is None:
                 continue
             if (other := self._policies.setdefault(found.id, found)) is not found:
-                mistakes.append(
-                    Mistake(place, f"the id `{found.id}` is taken by {other.place}", "choose another one")
-                )
+                mistakes.append(Mistake(place, f"the id `{found.id}` is taken by {other.place}", "choose another one"))
             elif not findings:
                 policies.append(found)
-        invalid = self._validator.check([(policy.text, policy.pst) for policy in policies], service)
+        invalid = self._validator.check([(policy.text, self._trees[policy.text]) for policy in policies], service)
         mistakes += (
             Mistake(policies[number].place, what, hint)
             for number, findings in sorted(invalid.items())
@@ -148,10 +142,10 @@ class _Reading:
     def _mistake(self, place: Place, what: str, hint: str = "") -> None:
         self._mistakes.append(Mistake(place, what, hint))
 
-    def _parse(self, statement: Statement, place: Place, mistakes: list[Mistake]) -> pst.Template | None:
+    def _parse(self, statement: Statement, place: Place, mistakes: list[Mistake]) -> Parsed | None:
         """Return the syntax tree of one policy."""
-        tree = self._memo.trees.get(statement.text)
-        if tree is None:
+        found = self._memo.trees.get(statement.text)
+        if found is None:
             try:
                 handle = cedarpy.PolicySet.from_str(statement.text)
                 parsed = handle.to_pst()
@@ -165,9 +159,9 @@ class _Reading:
             if len(parsed.static_policies) != 1:
                 mistakes.append(Mistake(place, "not one policy", "close each policy with `;`"))
                 return None
-            tree = next(iter(parsed.static_policies.values()))
-        self._trees[statement.text] = tree
-        return tree
+            found = Parsed.of(next(iter(parsed.static_policies.values())))
+        self._trees[statement.text] = found
+        return found
 
 
 def _read(path: Path) -> bytes:
@@ -193,9 +187,7 @@ def _annotated(
     if not identifier:
         found.append(("a policy without @id", 'write @id("…") before it'))
     elif not _ID.fullmatch(identifier):
-        found.append(
-            (f"the id `{shown(identifier)}`", "use up to 100 letters, digits, dots, dashes and underscores")
-        )
+        found.append((f"the id `{shown(identifier)}`", "use up to 100 letters, digits, dots, dashes and underscores"))
     if not reason.strip():
         found.append(("a policy without @reason", 'write @reason("…") before it: who needs this, and why'))
     elif len(reason) > MAX_REASON or not reason.isprintable():

@@ -56,13 +56,9 @@ class Cell:
     @property
     def constant(self) -> bool | None:
         """True: always allowed; False: always refused; None: the request or the time decides."""
-        if not self.permits or any(
-            not forbid.conditional and forbid.expires is None for forbid in self.forbids
-        ):
+        if not self.permits or any(not forbid.conditional and forbid.expires is None for forbid in self.forbids):
             return False
-        if not self.forbids and any(
-            not permit.conditional and permit.expires is None for permit in self.permits
-        ):
+        if not self.forbids and any(not permit.conditional and permit.expires is None for permit in self.permits):
             # INVARIANT: a conditional permit beside it could still fail to evaluate, which must refuse.
             return None if any(permit.conditional for permit in self.permits) else True
         return None

@@ -9,6 +9,7 @@ belongs to the team that owns `orders`. `guardrails.cedar` forbids, over the who
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cedarpy import pst
@@ -27,11 +28,38 @@ _COMPARED = 5_000  # names that a misspelt one is compared with
 Finding = tuple[str, str]  # what is wrong, and what to do about it
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A policy's syntax tree, and every entity that it names."""
+
+    tree: pst.Template
+    entities: frozenset[pst.EntityUid]
+
+    @classmethod
+    def of(cls, tree: pst.Template) -> Parsed:
+        """Collect the entities of a tree."""
+        return cls(tree, pst.entity_uids(tree))
+
+    @property
+    def actions(self) -> set[str]:
+        """The ids of all actions that it names, in its scope or in its conditions."""
+        return {uid.id for uid in self.entities if uid.type.basename == "Action"}
+
+    @property
+    def scope(self) -> tuple[str, ...] | None:
+        """The ids of the actions in its scope; None where it names none, which means all."""
+        match self.tree.action:
+            case pst.ActionEq(entity):
+                return (entity.id,)
+            case pst.ActionIn(entities):
+                return tuple(entity.id for entity in entities)
+            case _:
+                return None
+
+
 def shown(text: str) -> str:
     """Return text from a file as it may stand in a message: one line, without controls, not too long."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
@@ -41,17 +69,6 @@ def nearest(name: str, names: Collection[str]) -> str:
     return f"did you mean `{shown(found[0])}`?" if found else ""
 
 
-def named_actions(template: pst.Template) -> tuple[str, ...] | None:
-    """Return the ids of the actions in a policy's scope; None where it names none, which means all."""
-    match template.action:
-        case pst.ActionEq(entity):
-            return (entity.id,)
-        case pst.ActionIn(entities):
-            return tuple(entity.id for entity in entities)
-        case _:
-            return None
-
-
 class Rules:
     """The rules for the policies of one system."""
 
@@ -59,9 +76,7 @@ class Rules:
         self._catalog = catalog
         services = catalog.services.values()
         groups = {group for service in services for group in groups_of_service(service.name)}
-        owners = {service.owner for service in services} | {
-            data.owner for data in catalog.data_classes.values()
-        }
+        owners = {service.owner for service in services} | {data.owner for data in catalog.data_classes.values()}
         self._names: dict[str, Collection[str]] = {
             "Service": catalog.services.keys(),
             "Zone": {service.zone for service in services if service.zone is not None},
@@ -74,14 +89,14 @@ class Rules:
             group: service.name for service in services for group in groups_of_service(service.name)
         }
 
-    def check(self, template: pst.Template, service: str | None) -> list[Finding]:
+    def check(self, policy: Parsed, service: str | None) -> list[Finding]:
         """Return what is wrong with a policy of the file of `service`; None is the file of guardrails."""
-        findings = sorted(set(self._unknown_names(template)))
+        findings = sorted(set(self._unknown_names(policy)))
         if findings:
             return findings
         if service is not None:
-            return list(self._not_owned(template, self._catalog.services[service]))
-        if template.effect == "permit":
+            return list(self._not_owned(policy, self._catalog.services[service]))
+        if policy.tree.effect == "permit":
             return [
                 (
                     "a permit among the guardrails, which only forbid",
@@ -90,8 +105,8 @@ class Rules:
             ]
         return []
 
-    def _unknown_names(self, template: pst.Template) -> Iterator[Finding]:
-        for uid in pst.entity_uids(template):
+    def _unknown_names(self, policy: Parsed) -> Iterator[Finding]:
+        for uid in policy.entities:
             names = self._names.get(uid.type.basename)
             if names is None or uid.type.namespace or uid.id in names:
                 continue  # users are not in the catalog; types that do not exist are Cedar's to refuse
@@ -103,21 +118,18 @@ class Rules:
                 kind = "data class" if uid.type.basename == "DataClass" else uid.type.basename.lower()
                 yield f"there is no {kind} `{shown(uid.id)}`", nearest(uid.id, names)
 
-    def _not_owned(self, template: pst.Template, service: Service) -> Iterator[Finding]:
-        actions = named_actions(template)
-        if actions is not None and DISCLOSE in actions:
-            yield from self._not_owned_data(template, actions, service)
+    def _not_owned(self, policy: Parsed, service: Service) -> Iterator[Finding]:
+        scope = policy.scope
+        if scope is not None and DISCLOSE in scope:
+            yield from self._not_owned_data(policy.tree, scope, service)
             return
-        named = {uid.id for uid in pst.entity_uids(template) if uid.type.basename == "Action"}
-        owners = {action: self._owner_of(action) for action in named}
-        foreign = sorted(
-            (owner, action) for action, owner in owners.items() if owner and owner != service.name
-        )
+        owners = {action: self._owner_of(action) for action in policy.actions}
+        foreign = sorted((owner, action) for action, owner in owners.items() if owner and owner != service.name)
         for owner, action in foreign[:1]:
             yield f"`{shown(action)}` is not of `{service.name}`", f"it belongs in policies/{owner}.cedar"
             return
-        limited = actions is not None and all(owners[action] for action in actions)
-        match template.resource:
+        limited = scope is not None and all(owners[action] for action in scope)
+        match policy.tree.resource:
             case pst.ScopeEq(pst.EntityUid(pst.EntityType("Service", ()), name)) if name != service.name:
                 yield (
                     f"the resource is `{shown(name)}`, not `{service.name}`",
@@ -136,10 +148,8 @@ class Rules:
         operation = self._catalog.operations.get(action)
         return operation.service if operation else self._service_of_group.get(action)
 
-    def _not_owned_data(
-        self, template: pst.Template, actions: tuple[str, ...], service: Service
-    ) -> Iterator[Finding]:
-        if set(actions) != {DISCLOSE}:
+    def _not_owned_data(self, template: pst.Template, scope: tuple[str, ...], service: Service) -> Iterator[Finding]:
+        if set(scope) != {DISCLOSE}:
             yield "`disclose` stands beside other actions", "write a policy of its own for it"
             return
         match template.resource:

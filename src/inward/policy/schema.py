@@ -92,9 +92,7 @@ def entities_of(catalog: Catalog) -> list[dict[str, Any]]:
         )
     for data_class in catalog.data_classes.values():
         parents = (("DataClass", data_class.parent),) if data_class.parent is not None else ()
-        entities.append(
-            _entity("DataClass", data_class.name, {"owner": _reference("Team", data_class.owner)}, parents)
-        )
+        entities.append(_entity("DataClass", data_class.name, {"owner": _reference("Team", data_class.owner)}, parents))
     return entities
 
 
@@ -118,9 +116,7 @@ def _context_of(parameters: Collection[Parameter]) -> dict[str, Any]:
     return parts
 
 
-def _entity(
-    kind: str, name: str, attributes: dict[str, Any], parents: Collection[tuple[str, str]]
-) -> dict[str, Any]:
+def _entity(kind: str, name: str, attributes: dict[str, Any], parents: Collection[tuple[str, str]]) -> dict[str, Any]:
     return {
         "uid": {"type": kind, "id": name},
         "attrs": attributes,

@@ -20,15 +20,11 @@ from inward.errors import Mistake, Place
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_POLICY_CHARACTERS = 256 * 1024
 MAX_BRACKETS = 50
-MAX_DEPTH = (
-    600  # cedarpy 4.12 overflows 8 MiB of stack at 1,000 to 1,500, its syntax tree stops at 100 of its own
-)
+MAX_DEPTH = 600  # cedarpy 4.12 overflows 8 MiB of stack at 1,000 to 1,500, its syntax tree stops at 100 of its own
 MAX_GROWTH = 10_000  # tokens that writing `has` and `is … in` out in full may add
 MAX_MISTAKES = 100  # of one file: after these, the rest is more of the same
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\r(?!\n)"
-)
+_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\r(?!\n)")
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+|//[^\n]*)
@@ -42,12 +38,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_NESTING = frozenset(
-    {"&&", "||", ".", "+", "-", "*", "!", "if", "has", "is"}
-)  # each adds a level to the tree
-_SEPARATING = frozenset(
-    {"&&", "||", ",", "if", "then", "else"}
-)  # what stands between the operands of `has` and `is`
+_NESTING = frozenset({"&&", "||", ".", "+", "-", "*", "!", "if", "has", "is"})  # these and `[` add a level
+_SEPARATING = frozenset({"&&", "||", ",", "if", "then", "else"})  # what stands between the operands of `has` and `is`
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +63,11 @@ def parse_statements(data: bytes, file: str) -> tuple[list[Statement], list[Mist
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        return [], [
-            Mistake(Place(file, line), f"the byte 0x{data[error.start]:02x} is no UTF-8", "save it as UTF-8")
-        ]
+        return [], [Mistake(Place(file, line), f"the byte 0x{data[error.start]:02x} is no UTF-8", "save it as UTF-8")]
     if hidden := _HIDDEN.search(text):
         line = text.count("\n", 0, hidden.start()) + 1
         what = f"the character U+{ord(hidden[0]):04X}, which cannot be seen in a review"
-        return [], [
-            Mistake(Place(file, line), what, rf"take it out; in a string, write \u{{{ord(hidden[0]):x}}}")
-        ]
+        return [], [Mistake(Place(file, line), what, rf"take it out; in a string, write \u{{{ord(hidden[0]):x}}}")]
     return _split(text, file)
 
 
@@ -145,6 +133,8 @@ class _Shape:
     def add(self, kind: str | None, text: str) -> None:
         """Take the next token into account."""
         if kind == "open":
+            if text == "[":
+                self._nest()  # it may be an index, `a["b"]["c"]`, whose levels stay when it is closed
             self._open()
         elif kind == "close":
             self._close()
@@ -153,10 +143,7 @@ class _Shape:
             if kind == "string":
                 return
             if text in _NESTING:
-                self._nesting += 1
-                self._depth += 1
-                if self._depth > MAX_DEPTH:
-                    self.excess = f"an expression of more than {MAX_DEPTH} levels"
+                self._nest()
             if text in _SEPARATING:
                 self._separate(comma=text == ",")
             elif text in {"has", "is"}:
@@ -166,6 +153,12 @@ class _Shape:
                 self._copy(self._base)
             elif kind == "other":
                 self._base = 0
+
+    def _nest(self) -> None:
+        self._nesting += 1
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self.excess = f"an expression of more than {MAX_DEPTH} levels"
 
     def _open(self) -> None:
         self._frames.append((self._nesting, self._total, self._operand, self._base))

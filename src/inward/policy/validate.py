@@ -15,15 +15,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import cedarpy
-from cedarpy import pst
 
-from inward.policy.rules import Finding, named_actions, nearest, shown
+from inward.policy.rules import Finding, Parsed, nearest, shown
 from inward.policy.schema import DISCLOSE, groups_of, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from inward.catalog.model import Catalog, Operation
+    from inward.catalog.model import Catalog, Operation, Parameter
 
 _BATCH = 64  # actions that policies are checked against together
 _MESSAGES = 5  # of one policy
@@ -52,25 +51,26 @@ class Validator:
         self._catalog = catalog
         self._valid = valid
         self._used: set[bytes] = set()
+        self._contexts: dict[tuple[Parameter, ...], int] = {}  # a number for each type of context
+        self._listed: dict[str | None, list[tuple[Operation, int, tuple[str, ...]]]] = {}
         self._kinds: dict[tuple[str | None, frozenset[str]], list[Operation]] = {}
+        self._digests: dict[str, bytes] = {}
 
     @property
     def used(self) -> set[bytes]:
         """What was found valid by this validator: all that the next one needs to remember."""
         return self._used
 
-    def check(
-        self, policies: Sequence[tuple[str, pst.Template]], service: str | None
-    ) -> dict[int, list[Finding]]:
-        """Return what is wrong with which of the policies (source, tree) of a service's file, or of guardrails."""
+    def check(self, policies: Sequence[tuple[str, Parsed]], service: str | None) -> dict[int, list[Finding]]:
+        """Return what is wrong with which of the policies, given with their source, of a service's file."""
         findings: dict[int, list[Finding]] = {}
         batch: list[tuple[int, bytes]] = []
         actions: dict[str, Operation] = {}
-        for number, (text, template) in enumerate(policies):
-            relevant = self._relevant(template, service)
+        for number, (text, policy) in enumerate(policies):
+            relevant = self._relevant(policy, service)
             if relevant is None:
                 continue
-            key = _key(text, relevant.values())
+            key = self._key(text, relevant.values())
             if key in self._valid:
                 self._used.add(key)
                 continue
@@ -86,14 +86,14 @@ class Validator:
     def _check_batch(
         self,
         batch: list[tuple[int, bytes]],
-        policies: Sequence[tuple[str, pst.Template]],
+        policies: Sequence[tuple[str, Parsed]],
         actions: dict[str, Operation],
     ) -> dict[int, list[Finding]]:
         services = {
-            uid.id.partition(":")[0]
+            action.partition(":")[0]
             for number, _ in batch
-            for uid in pst.entity_uids(policies[number][1])
-            if uid.type.basename == "Action" and ":" in uid.id
+            for action in policies[number][1].actions
+            if ":" in action  # else `read`, `write` or `disclose`
         }
         schema = cedarpy.Schema.from_json_str(json.dumps(schema_of(actions.values(), services)))
         result = cedarpy.validate_policies("\n".join(policies[number][0] for number, _ in batch), schema)
@@ -112,48 +112,60 @@ class Validator:
         self._valid |= good
         return {batch[place][0]: _findings(texts, names) for place, texts in messages.items()}
 
-    def _relevant(self, template: pst.Template, service: str | None) -> dict[str, Operation] | None:
+    def _relevant(self, policy: Parsed, service: str | None) -> dict[str, Operation] | None:
         """Return the operations to check a policy against, by id; None where its scope holds nothing (yet)."""
         operations = self._catalog.operations
-        scope = named_actions(template)
-        named = {uid.id for uid in pst.entity_uids(template) if uid.type.basename == "Action"}
-        groups = frozenset(named - operations.keys())
-        candidates = [operations[name] for name in named - groups]
+        scope, actions = policy.scope, policy.actions
+        named = {name: operations[name] for name in actions if name in operations}
+        groups = frozenset(actions - named.keys())
+        candidates = list(named.values())
         if scope is None or groups.intersection(scope):
             candidates += self._one_of_each_kind(service, groups)
-        in_scope = [operation for operation in candidates if _in_scope(operation, scope)]
+        in_scope = {operation.id: operation for operation in candidates if _in_scope(operation, scope)}
         discloses = service is None if scope is None else DISCLOSE in scope
         if not in_scope and not discloses:
             return None
-        # what only a condition names must be known to Cedar too
-        return {operation.id: operation for operation in in_scope} | {
-            name: operations[name] for name in named - groups
-        }
+        return in_scope | named  # what only a condition names must be known to Cedar too
 
     def _one_of_each_kind(self, service: str | None, groups: frozenset[str]) -> list[Operation]:
         found = self._kinds.get((service, groups))
         if found is None:
-            operations = (
-                self._catalog.operations.values()
-                if service is None
-                else self._catalog.services[service].operations
-            )
             kinds = {
-                (operation.parameters, groups.intersection(groups_of(operation))): operation
-                for operation in operations
+                (context, tuple(group for group in within if group in groups)): operation
+                for operation, context, within in self._operations(service)
             }
             found = self._kinds[service, groups] = list(kinds.values())
         return found
 
+    def _operations(self, service: str | None) -> list[tuple[Operation, int, tuple[str, ...]]]:
+        """Return operations, of one service or all, with the number of their context's type, and their groups."""
+        found = self._listed.get(service)
+        if found is None:
+            catalog = self._catalog
+            operations = catalog.operations.values() if service is None else catalog.services[service].operations
+            found = self._listed[service] = [
+                (operation, self._contexts.setdefault(operation.parameters, len(self._contexts)), groups_of(operation))
+                for operation in operations
+            ]
+        return found
+
+    def _key(self, text: str, operations: Iterable[Operation]) -> bytes:
+        """Return a digest of all that the validity of a policy depends on."""
+        key = hashlib.sha256(text.encode("utf-8"))
+        for digest in sorted(map(self._digest, operations)):
+            key.update(digest)
+        return key.digest()
+
+    def _digest(self, operation: Operation) -> bytes:
+        digest = self._digests.get(operation.id)
+        if digest is None:
+            seen = (operation.id, operation.read_only, operation.parameters)
+            digest = self._digests[operation.id] = hashlib.sha256(repr(seen).encode("utf-8")).digest()
+        return digest
+
 
 def _in_scope(operation: Operation, scope: Collection[str] | None) -> bool:
     return scope is None or operation.id in scope or any(group in scope for group in groups_of(operation))
-
-
-def _key(text: str, operations: Iterable[Operation]) -> bytes:
-    """Return a digest of all that the validity of a policy depends on."""
-    seen = sorted((operation.id, operation.read_only, operation.parameters) for operation in operations)
-    return hashlib.sha256(repr((text, seen)).encode("utf-8", "surrogatepass")).digest()
 
 
 def _findings(messages: Iterable[str], parameters: set[str]) -> list[Finding]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_BLOCK_BYTES = 1 << 20
+
+
 class RecordError(InwardError):
     """The record cannot be opened, written or read."""
 
@@ -47,6 +50,10 @@ class Disk:
         """Cut the file down to `size` bytes."""
         os.ftruncate(descriptor, size)
 
+    def overwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Write some of `data` over what is at `offset`, in a file not opened for appending; return how many bytes."""
+        return os.pwrite(descriptor, data, offset)
+
     def replace(self, source: Path, target: Path) -> None:
         """Rename `source` to `target`, atomically."""
         source.replace(target)
@@ -56,6 +63,20 @@ class Disk:
         rest = memoryview(data)
         while rest:
             rest = rest[self.write(descriptor, rest) :]
+
+    def write_again(self, path: Path, start: int) -> None:
+        """Write what `path` holds from `start` on over itself, and return when it is durable.
+
+        For bytes that another process wrote: an fsync of its own may have failed, and then one of ours alone would
+        succeed without writing them.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            while block := os.pread(descriptor, _BLOCK_BYTES, start):
+                start += self.overwrite(descriptor, block, start)
+            self.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def fsync_folder(self, folder: Path) -> None:
         """Return when the names in `folder` are durable."""

@@ -22,6 +22,7 @@ from inward.record.recovery import load_checkpoint
 from inward.record.segment import Segment, list_segments, read_lines, read_lines_backwards
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -105,6 +106,7 @@ class _Walk:
         self._segment: Segment | None = None
         self._offset = 0
         self._time = ""  # of the last entry
+        self._last = b""  # line of the segment
         self._reached: dict[str, Position] = {}
         self._again: dict[str, Position] = {}  # what was shown before the recorder took something back
 
@@ -132,10 +134,10 @@ class _Walk:
         try:
             with path.open("rb") as file:
                 size = min(os.fstat(file.fileno()).st_size, cut.get(path.name, sys.maxsize))
-                if size < self._offset:
-                    self._offset, self._again = size, dict(self._reached)
+                if not self._still_there(file, size):
+                    self._offset, self._again = 0, dict(self._reached)
                 for line, end in read_lines(file, self._offset, size):
-                    self._offset = end
+                    self._offset, self._last = end, line
                     entry = self._parse(line)
                     if not self._seen(entry.src) and self._wanted.matches(entry):
                         yield entry
@@ -143,6 +145,13 @@ class _Walk:
             return  # deleted meanwhile: old segments are whoever keeps the folder's to delete
         except OSError as error:
             raise RecordError(f"the record `{path}` cannot be read: {error.strerror}") from error
+
+    def _still_there(self, file: BinaryIO, size: int) -> bool:
+        """Whether what was read last is still in its place; the recorder may have taken it back."""
+        if self._offset == 0 or size < self._offset:
+            return self._offset == 0
+        file.seek(max(0, self._offset - len(self._last) - 1))
+        return file.read(len(self._last) + 1) == self._last + b"\n"
 
     def _parse(self, line: bytes) -> Entry:
         try:

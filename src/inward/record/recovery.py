@@ -137,11 +137,10 @@ def _check_mark(mark: Segment, offset: int, segments: list[Segment], state: Reco
 
 
 def _scan(segment: Segment, start: int, state: Recovered, disk: Disk, *, last: bool) -> None:
-    good = start
     damaged = 0
     with segment.path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        good = min(start, size)
+        start = good = start if start <= size else 0  # shortened: its end may be torn too
         for line, end in read_lines(file, good):
             try:
                 src = parse_entry(line).src
@@ -157,28 +156,25 @@ def _scan(segment: Segment, start: int, state: Recovered, disk: Disk, *, last: b
     if damaged and not last:
         state.notes.append(f"the segment `{segment.path.name}` has {damaged} damaged lines")
     if last:
-        _cut(segment, good, size, state, disk)
+        if size > good:
+            note = f"{size - good} unfinished bytes were moved from `{segment.path.name}` to"
+            state.notes.append(f"{note} `{_cut(segment.path, good, disk).name}`")
+        disk.write_again(segment.path, start)
+        disk.fsync_folder(segment.path.parent)
         state.last, state.size = segment, good
     state.next_number = segment.number + 1
 
 
-def _cut(segment: Segment, good: int, size: int, state: Recovered, disk: Disk) -> None:
-    """Cut `segment` down to `good` bytes, keep the rest aside, and make what counts from now on durable."""
-    descriptor = disk.open(segment.path)
+def _cut(path: Path, good: int, disk: Disk) -> Path:
+    """Cut the segment `path` down to `good` bytes; return the file that keeps the rest."""
+    aside = _free_name(path, good)
+    descriptor = disk.open(path)
     try:
-        if size > good:
-            aside = _free_name(segment.path, good)
-            with segment.path.open("rb") as file:
-                file.seek(good)
-                disk.store(aside, file.read())
-            disk.truncate(descriptor, good)
-            state.notes.append(
-                f"{size - good} unfinished bytes were moved from `{segment.path.name}` to `{aside.name}`"
-            )
-        disk.fsync(descriptor)
+        disk.store(aside, os.pread(descriptor, os.fstat(descriptor).st_size - good, good))
+        disk.truncate(descriptor, good)
     finally:
         os.close(descriptor)
-    disk.fsync_folder(segment.path.parent)
+    return aside
 
 
 def _free_name(segment: Path, good: int) -> Path:

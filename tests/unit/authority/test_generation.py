@@ -49,7 +49,7 @@ def test_the_ca_certificate() -> None:
     assert not usage.value.digital_signature
     names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert list(names) == [x509.UniformResourceIdentifier(f"spiffe://{DOMAIN}")]
-    assert extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    assert extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     assert "private_key" not in repr(generation)
 
 
@@ -75,7 +75,7 @@ def test_the_leaf() -> None:
     own = generation.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     issuer = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     assert issuer.key_identifier == own.digest
-    assert extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    assert extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     assert svid.leaf.subject.rfc4514_string() == "O=Inward"
 
 
@@ -109,16 +109,12 @@ def test_openssl_accepts_it(tmp_path: Path, purpose: str) -> None:
     now = datetime.now(UTC)
     old, new = made(now - HOUR), made(now)
     (tmp_path / "bundle.pem").write_bytes(render_certificates([old.certificate, new.certificate]))
-    for generation in (old, new):
+    for generation, code in ((old, 0), (new, 0), (made(now), 2)):
         (tmp_path / "leaf.pem").write_bytes(generation.issue(ORDERS, now, HOUR, BACKDATE).chain_pem)
-        command = ["openssl", "verify", "-x509_strict", "-check_ss_sig", "-purpose", purpose]
-        files = ["-no-CApath", "-CAfile", str(tmp_path / "bundle.pem"), str(tmp_path / "leaf.pem")]
+        command = ["openssl", "verify", "-x509_strict", "-check_ss_sig", "-purpose", purpose, "-no-CApath"]
+        files = ["-CAfile", str(tmp_path / "bundle.pem"), str(tmp_path / "leaf.pem")]
         done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    (tmp_path / "other.pem").write_bytes(made(now).issue(ORDERS, now, HOUR, BACKDATE).chain_pem)
-    files[-1] = str(tmp_path / "other.pem")
-    refused = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
-    assert refused.returncode != 0
+        assert done.returncode == code, done.stdout + done.stderr
 
 
 def context(side: int, svid: X509SVID, trusted: Generation, folder: Path) -> ssl.SSLContext:

@@ -55,9 +55,7 @@ class TestEveryStore:
         with pytest.raises(PrivateFileError, match="open to other accounts"):
             store.load()
 
-    def test_a_folder_that_others_can_enter(
-        self, tmp_path: Path, open_store: Callable[[Path], KeyStore]
-    ) -> None:
+    def test_a_folder_that_others_can_enter(self, tmp_path: Path, open_store: Callable[[Path], KeyStore]) -> None:
         (tmp_path / "keys").mkdir(mode=0o755)
         with pytest.raises(PrivateFileError, match="open to other accounts"):
             open_store(tmp_path / "keys")

@@ -74,9 +74,7 @@ def test_it_reads_what_it_writes() -> None:
             "not that of its certificate",
         ),
         (
-            changed_generation(
-                private_key=render_private_key(rsa.generate_private_key(65537, 2048)).decode()
-            ),
+            changed_generation(private_key=render_private_key(rsa.generate_private_key(65537, 2048)).decode()),
             "not that of its certificate",
         ),
         (changed_generation(created="2026-01-01T00:00:00"), "without a time zone"),

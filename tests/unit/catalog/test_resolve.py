@@ -43,9 +43,7 @@ def service(*operations: Operation) -> Service:
     )
 
 
-def by_force(
-    operations: tuple[Operation, ...], method: str, path: str
-) -> tuple[Operation, dict[str, str]] | None:
+def by_force(operations: tuple[Operation, ...], method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
     for candidate in most_specific_first(operations):
         found = re.fullmatch(candidate.template.regex, path, re.ASCII)
         if candidate.method == method and found:
@@ -64,9 +62,9 @@ def operations(draw: st.DrawFn) -> Operation:
     return operation(draw(METHODS), re.sub(r"\{\}", lambda _: f"{{v{next(number)}}}", text))
 
 
-PATHS = st.lists(
-    st.sampled_from(["a", "b", "a.a", "b.a", "ab", "a:b", "a.b.a", "%2e", "%41", ""]), max_size=5
-).map(lambda texts: "/" + "/".join(texts))
+PATHS = st.lists(st.sampled_from(["a", "b", "a.a", "b.a", "ab", "a:b", "a.b.a", "%2e", "%41", ""]), max_size=5).map(
+    lambda texts: "/" + "/".join(texts)
+)
 
 
 @given(st.lists(operations(), max_size=12), st.lists(st.tuples(METHODS, PATHS), min_size=1, max_size=12))

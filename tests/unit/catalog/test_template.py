@@ -28,9 +28,7 @@ def templates(draw: st.DrawFn) -> PathTemplate:
 @st.composite
 def templates_and_paths(draw: st.DrawFn) -> tuple[PathTemplate, str]:
     template = draw(templates())
-    values = st.lists(PIECES | st.sampled_from(["%2f", "%", ";", "/", ""]), min_size=1, max_size=4).map(
-        "".join
-    )
+    values = st.lists(PIECES | st.sampled_from(["%2f", "%", ";", "/", ""]), min_size=1, max_size=4).map("".join)
     return template, re.sub(r"\{[^}]*\}", lambda _: draw(values), template.text) + draw(
         st.sampled_from(["", "", "/", "\n"])
     )
@@ -53,7 +51,7 @@ def test_matching_is_what_the_regular_expression_says(case: tuple[PathTemplate, 
 
 @given(templates(), templates())
 def test_a_template_that_matches_less_comes_first(one: PathTemplate, other: PathTemplate) -> None:
-    # With characters of its own for the variables of `one` is matched by `other` only if all paths of `one` are.
+    # `other` matches `one` with a fresh character for its variables: then it matches all of `one`.
     fresh = re.sub(r"\{[^}]*\}", "~", one.text)
     if other.match(fresh) is not None:
         assert one.specificity <= other.specificity

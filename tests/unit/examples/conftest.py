@@ -83,9 +83,7 @@ class Example:
     def __init__(self, folder: Path, sockets: Path) -> None:
         self.folder = folder
         self.sockets = sockets
-        self.services: dict[str, dict[str, Any]] = yaml.safe_load((folder / "inward.yaml").read_text())[
-            "services"
-        ]
+        self.services: dict[str, dict[str, Any]] = yaml.safe_load((folder / "inward.yaml").read_text())["services"]
         self.places: dict[str, str | int] = {}  # a service's socket or port
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.seen: queue.Queue[Seen] = queue.Queue()
@@ -209,9 +207,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def running(name: str, folder: Path) -> Iterator[Example]:
     # a copy: what the services write at run time stays out of the checkout
-    shutil.copytree(
-        EXAMPLES, folder / "examples", ignore=shutil.ignore_patterns(".inward", "__pycache__", "var")
-    )
+    shutil.copytree(EXAMPLES, folder / "examples", ignore=shutil.ignore_patterns(".inward", "__pycache__", "var"))
     sockets = folder / "s"
     sockets.mkdir(mode=0o700)
     example = Example(folder / "examples" / name, sockets)
@@ -264,9 +260,7 @@ class Document:
             for method in item.keys() & {"get", "put", "post", "delete", "patch", "head"}:
                 yield self._request(prefix + template, method, item, item[method])
 
-    def _request(
-        self, template: str, method: str, item: dict[str, Any], operation: dict[str, Any]
-    ) -> DocumentedCall:
+    def _request(self, template: str, method: str, item: dict[str, Any], operation: dict[str, Any]) -> DocumentedCall:
         parameters = {}
         for raw in [*item.get("parameters", []), *operation.get("parameters", [])]:
             parameter, base = self.resolve(raw, self.path)
@@ -316,9 +310,7 @@ class Document:
         elif "enum" in schema and value not in schema["enum"]:
             yield f"{where} is {value!r}, and none of {schema['enum']}"
 
-    def _faults_of_object(
-        self, value: dict[str, Any], schema: dict[str, Any], base: Path, where: str
-    ) -> Iterator[str]:
+    def _faults_of_object(self, value: dict[str, Any], schema: dict[str, Any], base: Path, where: str) -> Iterator[str]:
         yield from (f"{where} has no `{key}`" for key in schema.get("required", []) if key not in value)
         for key, item in value.items():
             kind = schema.get("properties", {}).get(key, schema.get("additionalProperties"))

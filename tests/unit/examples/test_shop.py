@@ -24,11 +24,7 @@ def shop(start_example: Callable[[str], Any]) -> Any:
 
 
 def documents(shop: Any, read_document: Callable[[Path], Any]) -> dict[str, Any]:
-    return {
-        name: read_document(shop.folder / about["api"])
-        for name, about in shop.services.items()
-        if "api" in about
-    }
+    return {name: read_document(shop.folder / about["api"]) for name, about in shop.services.items() if "api" in about}
 
 
 def send(shop: Any, service: str, method: str, path: str, body: object = None, **headers: str) -> Any:
@@ -42,9 +38,7 @@ def forget(shop: Any) -> None:
         shop.seen.get()
 
 
-def test_every_documented_operation_answers_as_documented(
-    shop: Any, read_document: Callable[[Path], Any]
-) -> None:
+def test_every_documented_operation_answers_as_documented(shop: Any, read_document: Callable[[Path], Any]) -> None:
     asked, wrong = 0, []
     for service, document in documents(shop, read_document).items():
         for call in document.requests():
@@ -66,12 +60,8 @@ def test_the_check_of_answers_finds_a_planted_fault(shop: Any, read_document: Ca
     good = json.loads(send(shop, "storefront", "GET", "/items/TEA-001").content)
     assert calls["showItem"].faults(good) == []
     assert calls["showItem"].faults({**good, "cost": 1}) == ["answer has the undocumented `cost`"]
-    assert calls["showItem"].faults({**good, "currency": "USD"}) == [
-        "answer.currency is 'USD', and none of ['EUR']"
-    ]
-    assert calls["showItem"].faults({**good, "available": "1"}) == [
-        "answer.available is '1', and not of type integer"
-    ]
+    assert calls["showItem"].faults({**good, "currency": "USD"}) == ["answer.currency is 'USD', and none of ['EUR']"]
+    assert calls["showItem"].faults({**good, "available": "1"}) == ["answer.available is '1', and not of type integer"]
     del good["available"]
     assert calls["showItem"].faults(good) == ["answer has no `available`"]
 
@@ -129,9 +119,7 @@ def test_programs_without_a_framework_answer_bad_requests(
 
 @pytest.mark.parametrize(("service", "path"), [("inventory", "/reservations"), ("shipping", "/shipments")])
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"x" * 20_000])
-def test_programs_without_a_framework_answer_bad_bodies(
-    shop: Any, service: str, path: str, content: bytes
-) -> None:
+def test_programs_without_a_framework_answer_bad_bodies(shop: Any, service: str, path: str, content: bytes) -> None:
     assert shop.ask(service, "POST", path, content).status == 400
 
 
@@ -161,9 +149,7 @@ def test_a_purchase_is_one_trace_through_seven_services(shop: Any) -> None:
     assert send(shop, "storefront", "PUT", f"{cart}/items/TEA-003", {"quantity": 3}).status == 200
     forget(shop)
     body = {"customer": "c-3", "card": "tok-cleo"}
-    bought = send(
-        shop, "storefront", "POST", f"{cart}/checkout", body, traceparent=f"00-{trace}-b7ad6b7169203331-01"
-    )
+    bought = send(shop, "storefront", "POST", f"{cart}/checkout", body, traceparent=f"00-{trace}-b7ad6b7169203331-01")
     assert bought.status == 201
     assert json.loads(bought.content)["total"] == 3 * 690
     seen = [shop.seen.get() for _ in range(shop.seen.qsize())]
@@ -202,9 +188,7 @@ def test_programs_that_only_call_do_their_round(shop: Any, service: str, last: t
     forget(shop)
     shop.start(service)
     seen: list[Any] = []
-    while (
-        not seen or (seen[-1].service, seen[-1].method) != last[:2] or not seen[-1].path.startswith(last[2])
-    ):
+    while not seen or (seen[-1].service, seen[-1].method) != last[:2] or not seen[-1].path.startswith(last[2]):
         seen.append(shop.seen.get(timeout=60))
     shop.end(service)
     assert {call.status for call in seen} <= {200, 201, 204, 404, 409}

@@ -40,9 +40,7 @@ def content_of(call: Any) -> tuple[bytes | None, dict[str, str]]:
     return "".join([*parts, "--cut--\r\n"]).encode(), {"Content-Type": "multipart/form-data; boundary=cut"}
 
 
-def test_every_documented_operation_answers_as_documented(
-    lab: Any, read_document: Callable[[Path], Any]
-) -> None:
+def test_every_documented_operation_answers_as_documented(lab: Any, read_document: Callable[[Path], Any]) -> None:
     asked, wrong = 0, []
     for service, about in lab.services.items():
         for call in read_document(lab.folder / about["api"]).requests() if "api" in about else ():
@@ -77,9 +75,7 @@ def test_the_traffic_reaches_its_operations(lab: Any) -> None:
 
 def test_datasette_has_another_way_to_write_a_table(lab: Any) -> None:
     """Why the conditions name what is granted: a forbid of `staff` would not have kept this out."""
-    plain, encoded = (
-        lab.ask("datasette", "GET", f"/lab/{table}.json?_shape=array") for table in ("staff", "~73taff")
-    )
+    plain, encoded = (lab.ask("datasette", "GET", f"/lab/{table}.json?_shape=array") for table in ("staff", "~73taff"))
     assert plain.status == encoded.status == 200
     assert json.loads(plain.content) == json.loads(encoded.content) != []
 
@@ -123,9 +119,7 @@ def test_the_builder_fetches_a_wheel_with_pip(lab: Any) -> None:
     while not seen or not seen[-1].path.endswith(".whl"):
         seen.append(lab.seen.get(timeout=60))
     lab.end("builder")
-    assert [(call.service, call.status) for call in seen if call.service == "packages"] == [
-        ("packages", 200)
-    ] * 2
+    assert [(call.service, call.status) for call in seen if call.service == "packages"] == [("packages", 200)] * 2
     assert seen[-1].path == "/packages/inward_sample-1.0-py3-none-any.whl"
 
 

@@ -95,9 +95,7 @@ def test_what_is_not_said_has_defaults() -> None:
     assert bundle.pem == b""
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{", b"\xff", b"[" * 100_000, b'{"keys":[],"keys":[]}', b'{"keys":[],"x":NaN}']
-)
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[" * 100_000, b'{"keys":[],"keys":[]}', b'{"keys":[],"x":NaN}'])
 def test_what_is_no_json(data: bytes) -> None:
     refused(data, "no strict JSON")
 

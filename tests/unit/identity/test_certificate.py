@@ -53,15 +53,14 @@ class TestParseCertificates:
             parse_certificates(pem, limit=2)
 
     def test_a_certificate_that_is_too_large(self) -> None:
-        large = forge.certificate(
-            CA, KEY.public_key(), dns=[f"host-{index}.example" for index in range(1200)]
-        )
+        large = forge.certificate(CA, KEY.public_key(), dns=[f"host-{index}.example" for index in range(1200)])
         with pytest.raises(InvalidCertificateError, match="too large"):
             parse_certificates(render_certificates([large]), limit=1)
         with pytest.raises(InvalidCertificateError):
             parse_der_certificate(large.public_bytes(Encoding.DER))
         assert len(large.public_bytes(Encoding.DER)) > MAX_CERTIFICATE_BYTES
 
+    @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
     @given(st.binary(max_size=200), st.integers(0, 10_000))
     def test_bytes_that_were_changed_are_refused_or_read(self, noise: bytes, at: int) -> None:
         der = bytearray(CA.certificate.public_bytes(Encoding.DER))

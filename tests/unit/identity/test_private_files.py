@@ -173,9 +173,7 @@ class TestFiles:
 
 
 class TestRuntimeFolder:
-    def test_xdg_runtime_dir_where_it_is_in_memory(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_xdg_runtime_dir_where_it_is_in_memory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(private_files, "is_in_memory", lambda path: path == tmp_path)
         found = runtime_folder("run-1", {"XDG_RUNTIME_DIR": str(tmp_path)})
         assert found.path == tmp_path / f"inward-{os.geteuid()}" / "run-1"
@@ -192,18 +190,14 @@ class TestRuntimeFolder:
             assert found.path.is_relative_to(shared)
             assert found.in_memory
 
-    def test_the_folder_for_temporary_files_else(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_folder_for_temporary_files_else(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(private_files, "is_in_memory", lambda _: False)
         monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
         found = runtime_folder("run-1", {})
         assert found.path.is_relative_to(tmp_path)
         assert not found.in_memory
 
-    def test_an_account_folder_that_somebody_else_made(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_account_folder_that_somebody_else_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(private_files, "is_in_memory", lambda path: path == tmp_path)
         theirs = tmp_path / f"inward-{os.geteuid()}"
         theirs.mkdir(mode=0o777)
@@ -217,9 +211,7 @@ class TestRuntimeFolder:
         mounts = tmp_path / "mountinfo"
         monkeypatch.setattr(private_files, "_MOUNTS", mounts)
         for kind, expected in (("tmpfs", True), ("ramfs", True), ("ext4", False), ("overlay", False)):
-            mounts.write_text(
-                f"30 1 99:9 / / rw - ext4 x rw\n36 35 {number} / /x rw shared:1 - {kind} {kind} rw\n"
-            )
+            mounts.write_text(f"30 1 99:9 / / rw - ext4 x rw\n36 35 {number} / /x rw shared:1 - {kind} {kind} rw\n")
             assert is_in_memory(tmp_path) is expected
         mounts.write_text("nonsense\n\n")
         assert not is_in_memory(tmp_path)

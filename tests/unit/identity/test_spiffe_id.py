@@ -20,11 +20,7 @@ def test_what_keeps_the_rules_is_read_and_written_back(domain: str, segments: li
     assert spiffe_id.path == text.removeprefix(f"spiffe://{domain}")
 
 
-@given(
-    st.text(max_size=40)
-    | st.text(max_size=40).map("spiffe://".__add__)
-    | st.text().map("spiffe://td/".__add__)
-)
+@given(st.text(max_size=40) | st.text(max_size=40).map("spiffe://".__add__) | st.text().map("spiffe://td/".__add__))
 def test_whatever_is_read_keeps_the_rules(text: str) -> None:
     try:
         spiffe_id = SpiffeID.parse(text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,10 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from tests import forge
 
-from inward.identity.bundle import TrustBundle
-from inward.identity.certificate import InvalidCertificateError, parse_certificates
+from inward.identity.bundle import InvalidBundleError, TrustBundle
+from inward.identity.certificate import InvalidCertificateError, parse_certificates, parse_der_certificate
 from inward.identity.spiffe_id import SpiffeID
 from inward.identity.svid import MAX_CHAIN, X509SVID, is_expired, verify_x509_svid
 
@@ -30,9 +33,7 @@ def leaf(issuer: forge.Issuer = CA, uris: Sequence[str] = (ORDERS,), **changed: 
     return forge.certificate(issuer, KEY.public_key(), uris=uris, **changed)  # type: ignore[arg-type] # a test's own choice
 
 
-def refused(
-    chain: Sequence[x509.Certificate], bundle: TrustBundle = BUNDLE, now: datetime | None = None
-) -> int:
+def refused(chain: Sequence[x509.Certificate], bundle: TrustBundle = BUNDLE, now: datetime | None = None) -> int:
     """Return the number of the step that refuses `chain`."""
     with pytest.raises(InvalidCertificateError) as caught:
         verify_x509_svid(chain, bundle, now or datetime.now(UTC))
@@ -43,9 +44,7 @@ def refused(
     return caught.value.step
 
 
-def accepted(
-    chain: Sequence[x509.Certificate], bundle: TrustBundle = BUNDLE, now: datetime | None = None
-) -> None:
+def accepted(chain: Sequence[x509.Certificate], bundle: TrustBundle = BUNDLE, now: datetime | None = None) -> None:
     assert verify_x509_svid(chain, bundle, now or datetime.now(UTC)) == SpiffeID.parse(ORDERS)
 
 
@@ -205,6 +204,36 @@ def test_a_signature_by_a_leaf_is_none() -> None:
     assert refused(parse_certificates(chain, limit=2)) == 5
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(
+    of_ca=st.booleans(),
+    changes=st.lists(st.tuples(st.integers(0, 499), st.integers(1, 255)), min_size=1, max_size=3),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_changed_certificate_never_proves_anything_and_never_ends_in_a_traceback(
+    *, of_ca: bool, changes: list[tuple[int, int]]
+) -> None:
+    good = leaf()
+    der = bytearray((CA.certificate if of_ca else good).public_bytes(Encoding.DER))
+    for at, difference in changes:
+        der[at % len(der)] ^= difference
+    assume(bytes(der) not in {CA.certificate.public_bytes(Encoding.DER), good.public_bytes(Encoding.DER)})
+    try:
+        changed = parse_der_certificate(bytes(der))
+    except InvalidCertificateError:
+        return
+    refused([changed])
+    now = datetime.now(UTC)
+    for attempt in (
+        lambda: verify_x509_svid([good, changed], BUNDLE, now),
+        lambda: verify_x509_svid([good], TrustBundle(DOMAIN, (changed,)), now),
+        lambda: X509SVID((changed,), KEY),
+        lambda: TrustBundle(DOMAIN, (changed,)).render_json(),
+    ):
+        with contextlib.suppress(InvalidCertificateError, InvalidBundleError):
+            attempt()
+
+
 FORGERIES: list[tuple[Callable[[], forge.Pair], int]] = [
     (lambda: forge.foreign_ca(CA, ORDERS), 7),
     (lambda: forge.self_signed(ORDERS), 7),
@@ -233,16 +262,12 @@ def test_many_cas_of_one_name_and_key_are_refused_quickly() -> None:
     stranger = ec.generate_private_key(ec.SECP256R1())
     # Signed under the storm's name by another key, so that no path ends and all are tried.
     last = forge.Issuer(storm[0].certificate, stranger)
-    authorities = tuple(
-        forge.own_ca(private_key=key, subject=forge.name("storm")).certificate for _ in range(16)
-    )
+    authorities = tuple(forge.own_ca(private_key=key, subject=forge.name("storm")).certificate for _ in range(16))
     bundle = TrustBundle(DOMAIN, authorities)
     started = time.process_time()
     assert refused([leaf(last), *[one.certificate for one in storm]], bundle) == 7
     root = forge.Issuer(forge.own_ca(subject=forge.name("nowhere")).certificate, key)
-    crossed = [
-        forge.own_ca(issuer=one, private_key=key, subject=forge.name("storm")) for one in [*storm[:2], root]
-    ]
+    crossed = [forge.own_ca(issuer=one, private_key=key, subject=forge.name("storm")) for one in [*storm[:2], root]]
     assert refused([leaf(crossed[0]), *[one.certificate for one in crossed]]) == 7
     assert time.process_time() - started < 2
 

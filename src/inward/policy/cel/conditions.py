@@ -44,7 +44,7 @@ _NODES: dict[type, Kind] = {
     pst.Like: "bool",
     pst.Is: "bool",
 }
-_TRUTHS = {"not", "and", "or", "eq", "not_eq", "less", "less_eq", "greater", "greater_eq", "contains"}
+_OTHERS = {"ip", "decimal", "get_tag"}  # operators whose values are none of the kinds; the rest are Booleans
 _COMPARISONS = {"less": "_<_", "less_eq": "_<=_", "greater": "_>_", "greater_eq": "_>=_"}
 _ARITHMETIC = {"add": "_+_", "sub": "_-_", "mul": "_*_", "offset": "_+_", "duration_since": "_-_"}
 _DAY = 86_400_000
@@ -287,7 +287,7 @@ class Conditions:
             case pst.IfThenElse(_, then_expr, _):
                 return self._kind(then_expr)
             case pst.UnaryOp(op, _) | pst.BinaryOp(op, _, _):
-                return "number" if op in _NUMBERS else "bool" if op in _TRUTHS else None
+                return "number" if op in _NUMBERS else None if op in _OTHERS else "bool"
             case pst.GetAttr():
                 parameter = self._parameter(expr)
                 known = _KINDS[parameter.type] if parameter else None

@@ -47,11 +47,25 @@ def reads_context(expr: pst.Expr) -> bool:
     return expr == _CONTEXT or any(reads_context(part) for part in parts_of(expr))
 
 
+_folders: list[
+    tuple[Catalog, Folder]
+] = []  # of the latest catalog: all of its cells come one after the other
+
+
+def folder_of(catalog: Catalog) -> Folder:
+    """Return the folder of a catalog, which is costly to make."""
+    for known, folder in _folders:
+        if known is catalog:
+            return folder
+    folder = Folder(catalog)
+    _folders[:] = [(catalog, folder)]
+    return folder
+
+
 class Folder:
     """Works out constants with the entities of one catalog."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
         self._entities = cedarpy.Entities.from_json_str(json.dumps(entities_of(catalog)))
         self._known: dict[tuple[str, str, str], dict[pst.Expr, bool]] = {}
         self._count = 0

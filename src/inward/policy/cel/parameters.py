@@ -152,5 +152,5 @@ def _too_large(parameter: Parameter) -> UntranslatableError:
 
 
 def _spellings_size(name: str) -> int:
-    # RE2 also takes `k` for the Kelvin sign and `s` for the long s, in UTF-8, if case does not count.
-    return sum(6 if character in "_sSkK" else len(character.encode()) for character in name)
+    # If case does not count, RE2 also takes `k` for the Kelvin sign and `s` for the long s, in UTF-8.
+    return sum(1 if character.isascii() and character not in "_sSkK" else 8 for character in name)

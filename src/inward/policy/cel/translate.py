@@ -17,7 +17,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from inward.policy.cel.conditions import Conditions
-from inward.policy.cel.fold import Folder, UntranslatableError
+from inward.policy.cel.fold import UntranslatableError, folder_of
 from inward.policy.cel.parameters import Parameters, query_is_plain
 from inward.policy.cel.tree import (
     TIME,
@@ -42,26 +42,25 @@ if TYPE_CHECKING:
     from inward.policy.model import Cell, Policy
 
 MAX_NODES = 3000
-MAX_DEPTH = 20  # Envoy reads 100 nested JSON objects and arrays; a node is up to three, what is around it 33
+MAX_NESTING = 62  # Envoy reads 100 nested JSON objects and arrays; the routes around a tree are 32
 
 
-def translate(cell: Cell, catalog: Catalog, folder: Folder | None = None) -> Tree:
+def translate(cell: Cell, catalog: Catalog) -> Tree:
     """Return a cell's condition as the JSON that Envoy takes as `cel_expr_parsed.expr`.
 
-    `folder` works out the constants. It is costly to make: give one to all cells of a catalog. Raises
-    `UntranslatableError`; the slow path decides such a cell.
+    Raises `UntranslatableError`; the slow path decides such a cell.
     """
     parameters = Parameters(cell.operation)
-    conditions = Conditions(cell, parameters, folder or Folder(catalog))
+    conditions = Conditions(cell, parameters, folder_of(catalog))
     permits = any_strict([_while_alive(policy, conditions.of(policy)) for policy in cell.permits])
     forbids = any_strict([_while_alive(policy, conditions.of(policy)) for policy in cell.forbids])
     allowed = choose(forbids, then=False, otherwise=permits)
     if allowed is not False:
         allowed = all_of([*_plain_form(cell, parameters), allowed])
     tree = boolean(allowed)
-    nodes, depth = size_of(tree)
-    if nodes > MAX_NODES or depth > MAX_DEPTH:
-        raise UntranslatableError(f"a condition of {nodes} parts in {depth} levels")
+    nodes, nesting = size_of(tree)
+    if nodes > MAX_NODES or nesting > MAX_NESTING:
+        raise UntranslatableError(f"a condition of {nodes} parts, nested {nesting} deep,")
     return numbered(tree)
 
 

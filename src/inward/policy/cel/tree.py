@@ -103,13 +103,17 @@ def any_strict(values: Sequence[Truth]) -> Truth:
 
 
 def size_of(tree: Tree) -> tuple[int, int]:
-    """Return the number of nodes and the depth of a tree."""
+    """Return the number of nodes of a tree, and how deeply its JSON objects and arrays nest."""
     nodes, deepest = 0, 0
-    stack: list[tuple[Tree, int]] = [(tree, 1)]
+    stack: list[tuple[Tree, int]] = [(tree, 0)]
     while stack:
-        node, depth = stack.pop()
-        nodes, deepest = nodes + 1, max(deepest, depth)
-        stack.extend((child, depth + 1) for child in _children(node))
+        node, around = stack.pop()
+        nodes += 1
+        ((kind, body),) = node.items()
+        inside = around + (2 if kind in {"select_expr", "const_expr", "ident_expr"} else 3)
+        deepest = max(deepest, inside)
+        single = [body[key] for key in ("operand", "target") if key in body]
+        stack.extend((child, inside) for child in (*single, *body.get("args", ()), *body.get("elements", ())))
     return nodes, deepest
 
 
@@ -132,12 +136,6 @@ def numbered(tree: Tree) -> Tree:
         return {"id": own, kind: body}
 
     return copy(tree)
-
-
-def _children(node: Tree) -> list[Tree]:
-    (body,) = (body for kind, body in node.items() if kind != "id")
-    single = [body[key] for key in ("operand", "target") if key in body]
-    return [*single, *body.get("args", ()), *body.get("elements", ())]
 
 
 def _balanced(join: Callable[[_T, _T], _T], values: Sequence[_T]) -> _T:
