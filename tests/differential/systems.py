@@ -114,8 +114,7 @@ class _Generator:
         self._owner = {service: f"team-{rng.randint(0, 2)}" for service in self._services}
         self._zone = {service: rng.choice([None, "edge", "core"]) for service in self._services}
         self._groups = {
-            service: [group for group in ("red", "green", "blue") if rng.random() < 0.4]
-            for service in self._services
+            service: [group for group in ("red", "green", "blue") if rng.random() < 0.4] for service in self._services
         }
         self._operations = {service: self._some_operations(service) for service in self._services}
         self._policies: list[GeneratedPolicy] = []
@@ -154,8 +153,7 @@ class _Generator:
             for name in names:
                 path += [f"{{{name}}}"] if rng.random() < 0.6 else [name + "s", f"{{{name}}}"]
             query = tuple(
-                (name, rng.random() < 0.25)
-                for name in rng.sample(sorted(QUERY_TYPES), rng.choice([0, 0, 1, 2]))
+                (name, rng.random() < 0.25) for name in rng.sample(sorted(QUERY_TYPES), rng.choice([0, 0, 1, 2]))
             )
             method = rng.choice(["GET", "GET", "POST", "PUT", "DELETE"])
             operation_id = f"op{number}" if rng.random() < 0.8 else None
@@ -303,9 +301,7 @@ class _Generator:
             return self._read("query", rng.choice(self._query_names), QUERY_TYPES)
         if kind == 6:
             moment = rng.choice(_MOMENTS)
-            return (
-                f'context.time {rng.choice(["<", "<=", ">", ">="])} datetime("{moment:%Y-%m-%dT%H:%M:%SZ}")'
-            )
+            return f'context.time {rng.choice(["<", "<=", ">", ">="])} datetime("{moment:%Y-%m-%dT%H:%M:%SZ}")'
         return self._about_entities()
 
     def _about_entities(self) -> str:
@@ -376,8 +372,7 @@ def _openapi(service: str, operations: list[GeneratedOperation]) -> str:
 
 def _call(rng: random.Random, caller: str, operation: GeneratedOperation) -> GeneratedCall:
     path = "".join(
-        "/" + (_value(rng, TYPES[segment[1:-1]]) if segment.startswith("{") else segment)
-        for segment in operation.path
+        "/" + (_value(rng, TYPES[segment[1:-1]]) if segment.startswith("{") else segment) for segment in operation.path
     )
     items = [
         f"{name}={_value(rng, QUERY_TYPES[name])}"
@@ -385,9 +380,7 @@ def _call(rng: random.Random, caller: str, operation: GeneratedOperation) -> Gen
         if rng.random() < (0.95 if required else 0.6)
     ]
     if rng.random() < 0.2:
-        items.append(
-            rng.choice(["page=2", "x", "q=again", "limit", "LIMIT=3", "Q=a", "dry_run=true", "a%62=1", "y=;"])
-        )
+        items.append(rng.choice(["page=2", "x", "q=again", "limit", "LIMIT=3", "Q=a", "dry_run=true", "a%62=1", "y=;"]))
     rng.shuffle(items)
     now = rng.choice(_MOMENTS) + rng.choice([timedelta(0), timedelta(microseconds=-1), timedelta(minutes=7)])
     return GeneratedCall(caller, operation.id, operation.method, path, "&".join(items), now)

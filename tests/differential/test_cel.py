@@ -1,30 +1,38 @@
-"""Conditions translated for Envoy against Cedar itself, in Envoy's own CEL engine."""
+"""Conditions translated for Envoy against Cedar itself, in the CEL engine that Envoy is built with."""
 
 from __future__ import annotations
 
+import json
 import random
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import cedarpy
 import pytest
-from cel_expr_python import cel as engine
+from cedarpy import pst
+from cel_expr_python import cel as engine  # type: ignore[import-untyped]  # its stubs lack the marker
+from tests.differential import systems
 
 from inward.catalog.model import Catalog, Mode, Operation, Parameter, Service
+from inward.catalog.system import load_catalog
 from inward.catalog.template import PathTemplate
 from inward.errors import Place
 from inward.identity.spiffe_id import SpiffeID
-from inward.policy.cel import UntranslatableError, translate
+from inward.policy.cel import UntranslatableError, conditions, translate, tree
+from inward.policy.cel import cell as translation
+from inward.policy.cel.tree import Truth, call
 from inward.policy.decide import Engine
 from inward.policy.index import Index
+from inward.policy.load import load_policies
 from inward.policy.model import Cell, Policies, Policy
-from inward.policy.request import Request
-from inward.policy.schema import schema_of
+from inward.policy.request import BadParameterError, Request, build_context, reads_of
+from inward.policy.schema import entities_of, schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 PLACE = Place("policies/orders.cedar", 1)
 NOW = datetime(2026, 11, 23, 16, 45, 10, 123456, tzinfo=UTC)
@@ -48,9 +56,7 @@ OPERATION = Operation(
 )
 
 
-def _service(
-    name: str, zone: str | None, groups: tuple[str, ...], operations: tuple[Operation, ...] = ()
-) -> Service:
+def _service(name: str, zone: str | None, groups: tuple[str, ...], operations: tuple[Operation, ...] = ()) -> Service:
     return Service(
         name=name,
         spiffe_id=SpiffeID.of_service("shop.internal", name),
@@ -74,7 +80,7 @@ CATALOG = Catalog(
     },
     {},
 )
-SCHEMA = cedarpy.Schema.from_json_str(__import__("json").dumps(schema_of([OPERATION], ["orders"])))
+SCHEMA = cedarpy.Schema.from_json_str(json.dumps(schema_of([OPERATION], ["orders"])))
 
 
 class Conditions:
@@ -120,8 +126,14 @@ class Conditions:
     def order(self) -> str:
         return self.random.choice(("==", "!=", "<", "<=", ">", ">="))
 
+    def either(self) -> str:
+        return self.random.choice(("true", "false"))
+
     def leaf(self) -> str:
         return self.one(
+            self.fragile,
+            self.fragile,
+            lambda: f"context.time {self.order()} {self.moment(0)}",
             lambda: f"{self.string()} {self.equality()} {self.string()}",
             lambda: f"{self.number(2)} {self.order()} {self.number(2)}",
             lambda: f"{self.moment(1)} {self.order()} {self.moment(1)}",
@@ -133,14 +145,18 @@ class Conditions:
             lambda: f"[{self.string()}, {self.string()}].contains({self.string()})",
             lambda: f"[{self.number(1)}, {self.number(0)}].contains({self.number(1)})",
             lambda: f"[{self.string()}, {self.string()}].{self.many()}([{self.string()}, {self.string()}])",
-            lambda: (
-                f"context.query has {self.random.choice(('q', 'limit', 'all', 'must', 'nope', 'task_id'))}"
-            ),
+            lambda: f"context.query has {self.random.choice(('q', 'limit', 'all', 'must', 'nope', 'task_id'))}",
             lambda: f"context.path has {self.random.choice(('shop', 'q'))}",
         )
 
     def many(self) -> str:
         return self.random.choice(("containsAny", "containsAll"))
+
+    def fragile(self) -> str:
+        """Return a comparison that fails to evaluate for some requests."""
+        value = self.random.choice(("context.path.n", "context.query.must"))
+        factor = self.random.choice(("9223372036854775807", "4611686018427387904", "(-9223372036854775807)"))
+        return f"{value} * {factor} {self.order()} {self.random.choice((0, 7, '9223372036854775807'))}"
 
     def constant(self) -> str:
         return self.random.choice(
@@ -159,15 +175,13 @@ class Conditions:
             ),
             lambda: f"(context.query has limit && context.query.limit {self.order()} {self.number(1)})",
             lambda: f"(context has query.limit && {self.number(1)} {self.order()} context.query.limit * 2)",
-            lambda: (
-                f"(context.query has all && context.query.all {self.equality()} {self.random.choice(('true', 'false'))})"
-            ),
+            lambda: f"(context.query has all && context.query.all {self.equality()} {self.either()})",
             lambda: f"(!(context.query has all) || context.query.all {self.equality()} {self.boolean(0)})",
             lambda: "(context.query has all && context.query.all)",
         )
 
     def literal(self) -> str:
-        return __import__("json").dumps(self.random.choice(self.STRINGS), ensure_ascii=False)
+        return json.dumps(self.random.choice(self.STRINGS), ensure_ascii=False)
 
     def string(self) -> str:
         return self.one(self.literal, lambda: "context.path.shop", lambda: "context.path.shop")
@@ -211,9 +225,7 @@ class Conditions:
             lambda: f'duration("{self.random.choice(self.DURATIONS)}")',
             lambda: "context.time.toTime()",
             lambda: (
-                f"{self.moment(depth - 1)}.durationSince({self.moment(depth - 1)})"
-                if depth > 0
-                else 'duration("2h")'
+                f"{self.moment(depth - 1)}.durationSince({self.moment(depth - 1)})" if depth > 0 else 'duration("2h")'
             ),
         )
 
@@ -222,10 +234,8 @@ class Conditions:
             f"{self.random.choice(('when', 'when', 'unless'))} {{ {self.boolean(self.random.randint(0, 3))} }}"
             for _ in range(self.random.choice((0, 1, 1, 1, 1, 2)))
         )
-        scope = self.random.choice(
-            ('principal, action, resource', 'principal == Service::"checkout", action == Action::"orders:getLine", '
-             'resource == Service::"orders"')
-        )  # fmt: skip
+        own = 'principal == Service::"checkout", action == Action::"orders:getLine", resource == Service::"orders"'
+        scope = self.random.choice(("principal, action, resource", own))
         return f"{effect} ({scope}) {clauses};"
 
     def expiry(self) -> datetime | None:
@@ -256,31 +266,30 @@ class Conditions:
             policies.append(
                 Policy(name, tree.effect, "why", self.expiry(), "orders", PLACE, text, replace(tree, id=name))
             )
-        return Index(CATALOG, Policies.of(policies)).cell(
-            self.random.choice(("checkout", "billing")), OPERATION.id
-        )
+        return Index(CATALOG, Policies.of(policies)).cell(self.random.choice(("checkout", "billing")), OPERATION.id)
 
     def request(self, caller: str) -> Request:
-        number = self.random.choice(
-            ("1", "2", "-1", "0", "42", "1", "2", "01", "x", "9" * 18, "9" * 19, "+1")
-        )
-        shop = self.random.choice(
-            ("a", "ab", "A", "b", "a*b", "o-1", "v1", "a%20b", "a+b", "true", "~", "aab")
-        )
+        odd = self.random.random() < 0.3
+
+        def pick(usual: str, others: str) -> str:
+            return self.random.choice((usual + others if odd else usual).split())
+
+        number = pick("1 2 -1 0 42 1 2 7 999999999999999999", " 01 x 9999999999999999999 +1")
+        shop = pick("a ab A b a*b o-1 v1 true ~ aab", " a%20b a+b")
+        must = pick("must=1 must=2 must=0 must=7", " must must=x must=1&must=1")
         items = [
-            f"must={self.random.choice(('1', '2', '0', '7'))}",
-            self.random.choice(("q=a", "q=ab", "q=", "q=o-1", "q=a*b", "q", "Q=a", "q[]=a", "q=a&q=a", "q=%61", "z", "z")),
-            self.random.choice(("limit=1", "limit=2", "limit=-7", "limit=01", "limit=", "limits=1", "z=%20", "z=a+b")),
-            self.random.choice(("all=true", "all=false", "all=TRUE", "all", "ball=true", "z", "z=1&z=2")),
-            self.random.choice(("task_id=a", "task_id=b", "task.id=a", "TASK_ID=a", "z", "a.b:c[d]~-=!$'()*,/?@=", "z")),
-        ]  # fmt: skip
+            pick("q=a q=ab q= q=o-1 q=a*b q=b", " q Q=a q[]=a q=a&q=a q=%61"),
+            pick("limit=1 limit=2 limit=-7 limits=1", " limit=01 limit= z=%20 z=a+b"),
+            pick("all=true all=false ball=true", " all=TRUE all z=1&z=2"),
+            pick("task_id=a task_id=b z a.b:c[d]~-=!$'()*,/?@=", " task.id=a TASK_ID=a"),
+        ]
         kept = [item for item in items if self.random.random() < 0.75]
+        if not odd or self.random.random() < 0.9:
+            kept.append(must)
         self.random.shuffle(kept)
         query = "&".join(kept)
-        if self.random.random() < 0.03:
-            query = self.random.choice(
-                ("", "&", query + "&", query + ";must=1", "%6dust=1", "a b=1", query + "&ä=1")
-            )
+        if odd and self.random.random() < 0.1:
+            query = self.random.choice(("", "&", query + "&", query + ";must=1", "%6dust=1", "a b=1", query + "&ä=1"))
         return Request(caller, OPERATION.id, f"/v1/shops/{shop}/orders/o-{number}.json", query)
 
 
@@ -362,13 +371,9 @@ class Compiled:
         return value.type() == engine.Type.BOOL and value.value() is True
 
 
-def strict(cell: Cell, request: Request, now: datetime) -> bool:
+def strict(cell: Cell, request: Request, now: datetime, entities: cedarpy.Entities) -> bool:
     """Return what each policy says when Cedar is asked about it alone, joined by hand."""
-    from inward.policy.request import BadParameterError, build_context, reads_of
-
-    live = [
-        policy for policy in (*cell.permits, *cell.forbids) if policy.expires is None or now < policy.expires
-    ]
+    live = [policy for policy in (*cell.permits, *cell.forbids) if policy.expires is None or now < policy.expires]
     if not any(policy.effect == "permit" for policy in live):
         return False
     try:
@@ -378,12 +383,154 @@ def strict(cell: Cell, request: Request, now: datetime) -> bool:
     satisfied = {"permit": False, "forbid": False}
     for policy in live:
         alone = replace(policy.pst, effect="permit")
-        policies = cedarpy.PolicySet.from_pst(cedarpy.pst.PolicySet({}, {alone.id: alone}, ()))
         answer = cedarpy.is_authorized(
-            {"principal": f'Service::"{cell.caller}"', "action": 'Action::"orders:getLine"',
-             "resource": 'Service::"orders"', "context": context}, policies, ENTITIES
-        )  # fmt: skip
+            {
+                "principal": {"type": "Service", "id": cell.caller},
+                "action": {"type": "Action", "id": OPERATION.id},
+                "resource": {"type": "Service", "id": "orders"},
+                "context": context,
+            },
+            cedarpy.PolicySet.from_pst(pst.PolicySet({}, {alone.id: alone}, ())),
+            entities,
+        )
         if answer.diagnostics.errors:
             return False
         satisfied[policy.effect] |= answer.allowed
     return satisfied["permit"] and not satisfied["forbid"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A cell, and requests with what Cedar says of them."""
+
+    cell: Cell
+    requests: tuple[tuple[Request, bool], ...]
+
+
+@pytest.fixture(scope="module")
+def entities() -> cedarpy.Entities:
+    return cedarpy.Entities.from_json_str(json.dumps(entities_of(CATALOG)))
+
+
+@pytest.fixture(scope="module")
+def cases(entities: cedarpy.Entities) -> list[Case]:
+    return _cases(range(3), 200, 15, entities)
+
+
+def _cases(seeds: range, cells: int, each: int, entities: cedarpy.Entities) -> list[Case]:
+    found: list[Case] = []
+    for seed in seeds:
+        draw = Conditions(seed)
+        while len(found) < cells * (seed - seeds.start + 1):
+            cell = draw.cell()
+            if cell is not None:
+                requests = [draw.request(cell.caller) for _ in range(each)]
+                found.append(Case(cell, tuple((asked, strict(cell, asked, NOW, entities)) for asked in requests)))
+    return found
+
+
+def _differences(environment: engine.Env, cases: list[Case]) -> tuple[int, list[str]]:
+    """Return the number of requests tried, and those on which the translation differs from Cedar."""
+    tried = 0
+    found: list[str] = []
+    for case in cases:
+        try:
+            compiled = Compiled(environment, translate(case.cell, CATALOG))
+        except UntranslatableError:
+            continue
+        for request, expected in case.requests:
+            tried += 1
+            if compiled.allows(request, NOW) is not expected:
+                texts = " ".join(policy.text for policy in (*case.cell.permits, *case.cell.forbids))
+                found.append(f"{request}: {expected} by {texts}")
+    return tried, found
+
+
+def test_envoys_engine_says_what_cedar_says(environment: engine.Env, cases: list[Case]) -> None:
+    tried, found = _differences(environment, cases)
+    assert found == []
+    assert tried > 8000  # nearly all that is drawn can be translated
+    allowed = sum(expected for case in cases for _, expected in case.requests)
+    assert allowed > 1000
+
+
+@pytest.mark.long
+def test_envoys_engine_says_what_cedar_says_at_length(environment: engine.Env, entities: cedarpy.Entities) -> None:
+    tried, found = _differences(environment, _cases(range(100, 130), 100, 20, entities))
+    assert found == []
+    assert tried > 50_000
+
+
+def test_the_engine_of_decisions_says_the_same(cases: list[Case]) -> None:
+    for case in cases:
+        engine_of_cell = Engine(CATALOG, Policies.of([*case.cell.permits, *case.cell.forbids]))
+        for request, expected in case.requests:
+            assert engine_of_cell.decide(request, NOW).allowed is expected
+
+
+def _absorbing(left: Truth, right: Truth) -> Truth:
+    """Join as CEL's own `&&` does, the wrong way: an error on one side is lost if the other is false."""
+    return call("_&&_", tree.boolean(left), tree.boolean(right))
+
+
+def _skipping(values: Sequence[Truth]) -> Truth:
+    """Join as Cedar alone does: the first one that holds decides, and one that fails after it is not seen."""
+    return tree.any_of([*values])
+
+
+def _ignoring_forbids(condition: Truth, then: Truth, otherwise: Truth) -> Truth:
+    return otherwise if then is False else tree.choose(condition, then, otherwise)
+
+
+MUTATIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "errors of a conjunction are absorbed": lambda patch: patch.setattr(tree, "both", _absorbing),
+    "a conjunction takes its right side only": lambda patch: patch.setattr(tree, "both", lambda _, right: right),
+    "a disjunction becomes a conjunction": lambda patch: patch.setattr(tree, "either", _absorbing),
+    "errors of other policies are not seen": lambda patch: patch.setattr(translation, "any_strict", _skipping),
+    "forbids are dropped": lambda patch: patch.setattr(translation, "choose", _ignoring_forbids),
+    "expiries are dropped": lambda patch: patch.setattr(translation, "_while_alive", lambda _, value: value),
+    "parameters are not held to their plain form": lambda patch: patch.setattr(
+        translation, "_plain_form", lambda *_: []
+    ),
+    "`<=` becomes `<`": lambda patch: patch.setitem(conditions._COMPARISONS, "less_eq", "_<_"),
+    "arithmetic swaps its sides": lambda patch: patch.setitem(conditions._ARITHMETIC, "sub", "_+_"),
+    "times are not truncated": lambda patch: patch.setattr(
+        conditions, "_milliseconds", lambda: call("_*_", call("int", tree.TIME), tree.integer(1000))
+    ),
+    "`unless` is read as `when`": lambda patch: patch.setattr(conditions, "negation", lambda value: value),
+}
+
+
+@pytest.mark.parametrize("mutation", sorted(MUTATIONS))
+def test_a_planted_error_is_found(
+    environment: engine.Env, cases: list[Case], mutation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MUTATIONS[mutation](monkeypatch)
+    _, found = _differences(environment, cases)
+    assert found != []
+
+
+def test_whole_systems_are_translated_as_they_are_decided(environment: engine.Env, tmp_path: Path) -> None:
+    tried = 0
+    for seed in range(12):
+        system = systems.generate(seed)
+        catalog, mistakes = load_catalog(system.write(tmp_path / str(seed)))
+        assert catalog is not None
+        policies, more = load_policies(tmp_path / str(seed), catalog)
+        assert mistakes == more == []
+        decisions = Engine(catalog, policies)
+        compiled: dict[tuple[str, str], Compiled | None] = {}
+        for made in system.calls(4):
+            key = (made.caller, made.operation)
+            if key not in compiled:
+                try:
+                    compiled[key] = Compiled(environment, translate(decisions.cell(*key), catalog))
+                except UntranslatableError:
+                    compiled[key] = None
+            expression = compiled[key]
+            if expression is None:
+                continue
+            request = Request(made.caller, made.operation, made.path, made.query)
+            assert expression.allows(request, made.now) is decisions.decide(request, made.now).allowed, (seed, made)
+            tried += 1
+    assert tried > 1000

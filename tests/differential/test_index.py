@@ -69,14 +69,10 @@ class _Oracle:
 
     def decide(self, request: Request, now: datetime) -> Decision:
         matching = self._matching(request, frozenset(policy.id for policy in self._generated))
-        live = frozenset(
-            policy.id for policy in self._generated if policy.expires is None or now < policy.expires
-        )
+        live = frozenset(policy.id for policy in self._generated if policy.expires is None or now < policy.expires)
         candidates = [policy for policy in self._generated if policy.id in matching & live]
         if not any(policy.effect == "permit" for policy in candidates):
-            expired = sorted(
-                p.id for p in self._generated if p.id in matching - live and p.effect == "permit"
-            )
+            expired = sorted(p.id for p in self._generated if p.id in matching - live and p.effect == "permit")
             return _refused(Reason.EXPIRED if expired else Reason.NO_GRANT, *expired)
         context: dict[str, Any] = {"path": {}, "query": {}, "time": _time(now)}
         if any(policy.conditions for policy in candidates):
@@ -143,8 +139,7 @@ _Case = tuple[Request, datetime, Decision]  # with what must be decided
 def _cases(loaded: _Loaded, each: int) -> list[_Case]:
     oracle = _Oracle(loaded)
     requests = [
-        (Request(call.caller, call.operation, call.path, call.query), call.now)
-        for call in loaded.system.calls(each)
+        (Request(call.caller, call.operation, call.path, call.query), call.now) for call in loaded.system.calls(each)
     ]
     return [(request, now, oracle.decide(request, now)) for request, now in requests]
 
@@ -192,10 +187,7 @@ def test_an_expiry_that_is_off_by_a_moment_would_be_noticed(tmp_path: Path) -> N
     for seed in range(8):
         loaded = _load(seed, tmp_path / str(seed))
         decide = Engine(loaded.catalog, loaded.policies).decide
-        cases = [
-            (request, now - timedelta(microseconds=1), expected)
-            for request, now, expected in _cases(loaded, 2)
-        ]
+        cases = [(request, now - timedelta(microseconds=1), expected) for request, now, expected in _cases(loaded, 2)]
         late = _differences(decide, cases)
         noticed += bool(late)
     assert noticed >= 4

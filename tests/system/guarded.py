@@ -402,6 +402,11 @@ class Guarded:
         """Return a certificate for a service, with nothing wrong."""
         return wire.Identity.of(forge.good(self.issuer, self.spiffe_id(service)), self.folder)
 
+    @cached_property
+    def reader(self) -> wire.Identity:
+        """An identity of `reader` for as long as a system of ordinary lifetimes is tested."""
+        return self.identity("reader")
+
     def connect(self, service: str, caller: str | wire.Identity | None) -> wire.Connection:
         """Connect to a service's ingress by HTTP/1.1 over TLS, as a service or with any certificate."""
         identity = self.identity(caller) if isinstance(caller, str) else caller

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.forge import Pair
 
 PATIENCE = 30.0  # seconds until an answer must be there
-IDLE = 0.05  # seconds without a byte after which nothing more is expected
+IDLE = 0.02  # seconds without a byte after which nothing more is expected
 Headers = list[tuple[str, str]]
 _HANGS_UP = (ssl.SSLError, ConnectionError, BrokenPipeError)
 
@@ -116,10 +116,10 @@ class Connection:
             fields["content-length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
-        return self.answer()
+        return self.answer(to=method)
 
-    def answer(self, seconds: float = PATIENCE) -> Answer:
-        """Read one answer."""
+    def answer(self, seconds: float = PATIENCE, to: str = "GET") -> Answer:
+        """Read one answer to a request of the method `to`."""
         self.socket.settimeout(seconds)
         try:
             while b"\r\n\r\n" not in self._data:
@@ -129,6 +129,8 @@ class Connection:
             headers = [(name, value.strip()) for name, _, value in (field.partition(":") for field in fields)]
             status = int(line.split(" ")[1])
             found = Answer(status, headers, b"")
+            if to == "HEAD":
+                return found
             if (found.header("transfer-encoding") or "").lower() == "chunked":
                 return Answer(status, headers, self._chunks())
             length = int(found.header("content-length") or "0")

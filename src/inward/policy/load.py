@@ -18,7 +18,7 @@ import cedarpy
 
 from inward.errors import Mistake, Place
 from inward.policy.model import Policies, Policy
-from inward.policy.rules import GUARDRAILS, Parsed, Rules, nearest, shown
+from inward.policy.rules import GUARDRAILS, Parsed, Rules, nearest, shown, shown_line
 from inward.policy.source import MAX_FILE_BYTES, MAX_MISTAKES, Statement, parse_statements
 from inward.policy.validate import Validator
 
@@ -150,7 +150,7 @@ class _Reading:
                 handle = cedarpy.PolicySet.from_str(statement.text)
                 parsed = handle.to_pst()
             except ValueError as error:
-                what = " ".join(shown(word) for word in str(error).removeprefix("cedarpy: ").split())
+                what = shown_line(str(error).removeprefix("cedarpy: "))
                 mistakes.append(Mistake(place, f"no valid Cedar policy: {what}"))
                 return None
             if parsed.templates:
@@ -168,10 +168,13 @@ def _read(path: Path) -> bytes:
     """Return the bytes of a regular file, one more than are allowed at most; `OSError` for anything else."""
     # non-blocking, so that a FIFO of that name does not stop us
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("it is no regular file")
-        return file.read(MAX_FILE_BYTES + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _annotated(

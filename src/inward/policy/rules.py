@@ -63,6 +63,11 @@ def shown(text: str) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
+def shown_line(text: str) -> str:
+    """Return a message of Cedar's as one line that is fit to be shown."""
+    return " ".join(shown(word) for word in text.split())
+
+
 def nearest(name: str, names: Collection[str]) -> str:
     """Return a hint that names the nearest of `names`, or an empty text where none is near."""
     found = difflib.get_close_matches(name[:_SHOWN], sorted(names)[:_COMPARED], n=1)
@@ -107,9 +112,12 @@ class Rules:
 
     def _unknown_names(self, policy: Parsed) -> Iterator[Finding]:
         for uid in policy.entities:
+            if uid.type.namespace:
+                yield f"there is no type `{shown(str(uid.type))}`", ""
+                continue
             names = self._names.get(uid.type.basename)
-            if names is None or uid.type.namespace or uid.id in names:
-                continue  # users are not in the catalog; types that do not exist are Cedar's to refuse
+            if names is None or uid.id in names:
+                continue  # users are not in the catalog; other types that do not exist are Cedar's to refuse
             if uid.type.basename == "Action":
                 prefix = uid.id.partition(":")[0] + ":"
                 near = [name for name in names if name.startswith(prefix)] or names

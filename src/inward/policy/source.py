@@ -20,7 +20,7 @@ from inward.errors import Mistake, Place
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_POLICY_CHARACTERS = 256 * 1024
 MAX_BRACKETS = 50
-MAX_DEPTH = 600  # cedarpy 4.12 overflows 8 MiB of stack at 1,000 to 1,500, its syntax tree stops at 100 of its own
+MAX_DEPTH = 300  # cedarpy 4.12 overflows 8 MiB of stack at 1,000 to 1,500; it refuses trees of over 100 by itself
 MAX_GROWTH = 10_000  # tokens that writing `has` and `is … in` out in full may add
 MAX_MISTAKES = 100  # of one file: after these, the rest is more of the same
 
@@ -38,8 +38,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_NESTING = frozenset({"&&", "||", ".", "+", "-", "*", "!", "if", "has", "is"})  # these and `[` add a level
-_SEPARATING = frozenset({"&&", "||", ",", "if", "then", "else"})  # what stands between the operands of `has` and `is`
+_NESTING = frozenset({"&&", "||", "+", "-", "*", "!", "if", "has", "is"})  # each may add a level to the tree
+_SEPARATING = frozenset({"&&", "||", ",", "if", "then", "else"})  # these stand between what `has` and `is` copy
+_WORDS = frozenset({"if", "then", "else", "has", "is", "in", "like"})  # operators that are words
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,77 +114,108 @@ def _refusal(shape: _Shape, length: int) -> tuple[str, str] | None:
     return (shape.excess, "split it into several") if shape.excess else None
 
 
-class _Shape:
-    """Upper bounds of the tree that Cedar will build of one policy, kept up token by token.
+@dataclass(slots=True)
+class _Frame:
+    """What stands between two brackets, measured up to the present token.
 
-    A frame is what stands between two brackets. The depth is at most the number of open frames and of nesting
-    tokens since the last comma of each. An operand is what stands between two separating tokens of a frame:
-    what `has` and `is` may copy.
+    A part ends at a comma, a term at any operator. A tree is as high as its highest term, and higher by the operators
+    of that part: which of them stands above which is Cedar's business.
     """
 
-    __slots__ = ("_base", "_depth", "_frames", "_growth", "_nesting", "_operand", "_total", "excess")
+    size: int = 0  # tokens of the operands before, copies included
+    operand: int = 0  # tokens since the last of `_SEPARATING`, which is what `has` and `is` may copy
+    base: int = 0  # the size of what stands before a `has`, while its path is read
+    highest_part: int = 0
+    operators: int = 0
+    highest_term: int = 0
+    term: int = 0  # the height of the present term: its brackets, attributes, indices and calls
+
+    def end_term(self) -> None:
+        self.highest_term = max(self.highest_term, self.term)
+        self.term = self.base = 0
+
+    def end_part(self) -> None:
+        self.end_term()
+        self.highest_part = max(self.highest_part, self.operators + self.highest_term)
+        self.operators = self.highest_term = 0
+
+    @property
+    def height(self) -> int:
+        # one more for the brackets and one for a comparison, of which there is at most one between other operators
+        return max(self.highest_part, self.operators + max(self.highest_term, self.term)) + 2
+
+
+class _Shape:
+    """Upper bounds of the tree that Cedar will build of one policy, kept up token by token."""
 
     def __init__(self) -> None:
         self.excess: str | None = None  # what is too much, if anything
-        self._frames: list[tuple[int, int, int, int]] = []
-        self._depth = self._growth = 0
-        self._nesting = self._total = self._operand = 0  # of the innermost frame
-        self._base = 0  # the size of what stands before a `has`, while its path is read
+        self._growth = 0
+        self._frame = _Frame()
+        self._outer: list[_Frame] = []
 
     def add(self, kind: str | None, text: str) -> None:
         """Take the next token into account."""
         if kind == "open":
-            if text == "[":
-                self._nest()  # it may be an index, `a["b"]["c"]`, whose levels stay when it is closed
-            self._open()
+            self._open(text)
         elif kind == "close":
             self._close()
         else:
-            self._operand += 1
-            if kind == "string":
-                return
-            if text in _NESTING:
-                self._nest()
-            if text in _SEPARATING:
-                self._separate(comma=text == ",")
-            elif text in {"has", "is"}:
-                self._base = self._operand if text == "has" else 0
-                self._copy(self._operand if text == "is" else 0)
-            elif text == ".":
-                self._copy(self._base)
-            elif kind == "other":
-                self._base = 0
+            self._frame.operand += 1
+            if kind == "other" and text != ".":
+                self._operator(text)
+            elif kind != "string":
+                self._word(text)
 
-    def _nest(self) -> None:
-        self._nesting += 1
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            self.excess = f"an expression of more than {MAX_DEPTH} levels"
-
-    def _open(self) -> None:
-        self._frames.append((self._nesting, self._total, self._operand, self._base))
-        self._nesting = self._total = self._operand = self._base = 0
-        self._depth += 1
-        if len(self._frames) > MAX_BRACKETS:
-            self.excess = f"brackets nested more than {MAX_BRACKETS} deep"
+    def _open(self, text: str) -> None:
+        frame = self._frame
+        if text == "[":
+            frame.term += 1  # it may be an index
+        self._outer.append(frame)
+        self._frame = _Frame()
+        if len(self._outer) > MAX_BRACKETS:
+            self.excess = self.excess or f"brackets nested more than {MAX_BRACKETS} deep"
 
     def _close(self) -> None:
-        if not self._frames:
+        if not self._outer:
             return  # Cedar will say so
-        inner = self._total + self._operand
-        self._depth -= self._nesting + 1
-        self._nesting, self._total, self._operand, self._base = self._frames.pop()
-        self._operand += inner + 1
+        inner, self._frame = self._frame, self._outer.pop()
+        self._frame.operand += inner.size + inner.operand + 1
+        self._frame.term = max(self._frame.term, inner.height)
+        self._measure()
 
-    def _separate(self, *, comma: bool) -> None:
-        self._total += self._operand
-        self._operand = self._base = 0
-        if comma:
-            self._depth -= self._nesting
-            self._nesting = 0
+    def _operator(self, text: str) -> None:
+        frame = self._frame
+        if text == ",":
+            frame.end_part()
+        else:
+            frame.end_term()
+            frame.operators += text in _NESTING
+        if text in _SEPARATING:
+            frame.size, frame.operand = frame.size + frame.operand, 0
+        self._measure()
+
+    def _word(self, text: str) -> None:
+        frame = self._frame
+        if text == ".":
+            frame.term += 1
+            if frame.base:
+                frame.operators += 1  # `x has a.b` is written out as `x has a && x.a has b`
+                self._copy(frame.base)
+            self._measure()
+        elif text in _WORDS:
+            self._operator(text)
+            if text == "has":
+                frame.base = frame.operand
+            elif text == "is":
+                self._copy(frame.operand)
+
+    def _measure(self) -> None:
+        if self._frame.height > MAX_DEPTH:
+            self.excess = self.excess or f"an expression of more than {MAX_DEPTH} levels"
 
     def _copy(self, size: int) -> None:
-        self._operand += size
+        self._frame.operand += size
         self._growth += size
         if self._growth > MAX_GROWTH:
-            self.excess = "`has` and `is` nested in one another too deeply"
+            self.excess = self.excess or "`has` and `is` nested in one another too deeply"

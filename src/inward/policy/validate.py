@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import cedarpy
 
-from inward.policy.rules import Finding, Parsed, nearest, shown
+from inward.policy.rules import Finding, Parsed, nearest, shown, shown_line
 from inward.policy.schema import DISCLOSE, groups_of, schema_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _MESSAGES = 5  # of one policy
 _PREFIX = re.compile(r"^for policy `[^`]*`, ")
 _ACTION = re.compile(r' (?:in context )?for Action::"((?:[^"\\]|\\.)*)"')
 _OPTIONAL = re.compile(r"access to optional attribute `(path|query)\.([A-Za-z0-9_]+)`")
-_MISSING = re.compile(r"^attribute `(?:path|query)\.([^`]*)`")
+_MISSING = re.compile(r"^attribute `(path|query)\.([A-Za-z0-9_]+)` not found")
 
 _HINTS = {
     "unable to find an applicable action": (
@@ -177,23 +177,25 @@ def _findings(messages: Iterable[str], parameters: set[str]) -> list[Finding]:
         operations[_ACTION.sub("", text)] |= {found[1]} if found else set()
     findings = []
     for text, names in sorted(operations.items())[:_MESSAGES]:
-        what, hint = text, ""
-        for start, (instead, known_hint) in _HINTS.items():
-            if text.startswith(start):
-                what, hint = instead or text, known_hint
-        if optional := _OPTIONAL.search(text):
-            where, name = optional.groups()
-            hint = f"test it first: `context.{where} has {shown(name)} && context.{where}.{shown(name)} …`"
-        if missing := _MISSING.search(text):
-            hint = nearest(missing[1], parameters)
+        what, hint = _in_our_words(text, parameters)
         if names:
-            first = min(names)
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            what += f" in the context of `{shown(first)}`{more}"
-        findings.append((" ".join(shown_words(what)), hint))
+            others = " and others" if len(names) > 1 else ""
+            what += f" in the context of `{shown(min(names))}`{others}"
+        findings.append((what, hint))
     return findings
 
 
-def shown_words(text: str) -> list[str]:
-    """Return a message's words, each fit to be shown."""
-    return [shown(word) for word in text.split()]
+def _in_our_words(message: str, parameters: set[str]) -> Finding:
+    text = shown_line(message)
+    if optional := _OPTIONAL.search(text):
+        where, name = optional.groups()
+        return text, f"test it first: `context.{where} has {name} && context.{where}.{name} …`"
+    if missing := _MISSING.search(text):
+        where, name = missing.groups()
+        if name in parameters:
+            return text, f"test it first, or name the operations that have it: `context.{where} has {name} && …`"
+        return text, nearest(name, parameters)
+    for start, (instead, hint) in _HINTS.items():
+        if text.startswith(start):
+            return instead or text, hint
+    return text, ""

@@ -6,7 +6,6 @@ tree: a clause whose parts would not make the same tree again is left whole, and
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from inward.policy.model import Policy
 
 _TOKEN = re.compile(r'\s+|//[^\n]*|(?P<token>"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*|&&|\|\||.)', re.DOTALL)
+_BEFORE_A_WORD = frozenset(["", " ", "\t", "\n", "(", "[", "{"])
+_AFTER_A_LINE = frozenset(["", "\r", "\n", ")", "]", "}"])
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
@@ -35,19 +36,20 @@ class Clause:
 
 def quoted(text: str) -> str:
     """Return a Cedar string literal for `text`."""
-    escaped = "".join(
-        f"\\{character}" if character in '"\\' else character if character.isprintable() else f"\\u{{{ord(character):x}}}"
-        for character in text
-    )
-    return f'"{escaped}"'
+
+    def written(character: str) -> str:
+        if character in '"\\':
+            return "\\" + character
+        return character if character.isprintable() else f"\\u{{{ord(character):x}}}"
+
+    return '"' + "".join(map(written, text)) + '"'
 
 
 def clauses_of(policy: Policy) -> tuple[Clause, ...]:
     """Return a policy's clauses with the texts of their terms, in order."""
     text = policy.text
-    found = list(_clauses(text, list(_tokens(text))))
     clauses = []
-    for (kind, tokens), clause in zip(found, policy.pst.clauses, strict=True):
+    for (kind, tokens), clause in zip(_clauses(list(_tokens(text))), policy.pst.clauses, strict=True):
         whole = text[tokens[0].start : tokens[-1].end]
         joint, others = ("&&", "||") if kind == "when" else ("||", "&&")
         terms = [text[part[0].start : part[-1].end] for part in _split(tokens, joint) if part]
@@ -58,20 +60,15 @@ def clauses_of(policy: Policy) -> tuple[Clause, ...]:
     return tuple(clauses)
 
 
-def without_action(text: str, action: str) -> str | None:
-    """Return a policy's text without one action of its list; None where the list holds no other one."""
+def without_action(text: str, action: str) -> str:
+    """Return the text of a policy whose scope lists some actions without one of them; others must remain."""
     tokens = list(_tokens(text))
     words = [token.text for token in tokens]
     start = next(n for n in range(len(words)) if words[n : n + 3] == ["action", "in", "["]) + 3
     end = next(n for n in range(start, len(words)) if words[n] == "]")
     elements = [part for part in _split(tokens[start:end], ",") if part]
     gone = [_action(text[part[0].start : part[-1].end]) == action for part in elements]
-    if all(gone):
-        return None
-    cuts = []
-    for number, part in enumerate(elements):
-        if gone[number]:
-            cuts.append((part[0].start, part[-1].end))
+    cuts = [(part[0].start, part[-1].end) for part, goes in zip(elements, gone, strict=True) if goes]
     commas = [token for token in tokens[start:end] if token.text == "," and token.depth == tokens[start].depth]
     # each element that goes takes the comma after it, or, where none that stays follows, the one before it
     last = max(number for number, is_gone in enumerate(gone) if not is_gone)
@@ -90,9 +87,10 @@ def cut(text: str, start: int, end: int) -> str:
     rest = text[end:] if line_end < 0 else text[end:line_end]
     if not text[line_start:start].strip() and not rest.strip():
         return text[:line_start] + ("" if line_end < 0 else text[line_end + 1 :])
-    while end < len(text) and text[end] in " \t":
-        end += 1
-    if end < len(text) and text[end] in "\r\n":
+    if text[start - 1 : start] in _BEFORE_A_WORD:
+        while text[end : end + 1] in {" ", "\t"}:
+            end += 1
+    if text[end : end + 1] in _AFTER_A_LINE:
         start = len(text[:start].rstrip(" \t"))
     return text[:start] + text[end:]
 
@@ -118,7 +116,7 @@ def _tokens(text: str) -> Iterator[_Token]:
             depth += 1
 
 
-def _clauses(text: str, tokens: Sequence[_Token]) -> Iterator[tuple[Literal["when", "unless"], Sequence[_Token]]]:
+def _clauses(tokens: Sequence[_Token]) -> Iterator[tuple[Literal["when", "unless"], Sequence[_Token]]]:
     """Yield the kind of each clause and the tokens between its braces."""
     starts = [
         number

@@ -105,9 +105,7 @@ def encode_entry(entry: Entry) -> bytes:
     if 0 < len(line) <= MAX_LINE_BYTES:
         return line
     service = entry.service if isinstance(entry, Gap) else None
-    gap = Gap(
-        time=entry.time, why=why, service=service, lost_lines=1, detail=beginning(line) or None, src=entry.src
-    )
+    gap = Gap(time=entry.time, why=why, service=service, lost_lines=1, detail=beginning(line) or None, src=entry.src)
     return _encoder.encode(gap) + b"\n"
 
 

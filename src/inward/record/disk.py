@@ -67,8 +67,8 @@ class Disk:
     def write_again(self, path: Path, start: int) -> None:
         """Write what `path` holds from `start` on over itself, and return when it is durable.
 
-        For bytes that another process wrote: an fsync of its own may have failed, and then one of ours alone would
-        succeed without writing them.
+        For bytes that another process wrote: an fsync of its own may have failed, and then one of ours alone
+        would succeed without writing them.
         """
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:

@@ -39,9 +39,7 @@ class FolderLockedError(RecordError):
     def __init__(self, folder: Path, holder: Holder | None) -> None:
         self.holder = holder
         who = f"process {holder.pid} since {holder.since}" if holder else "another process"
-        super().__init__(
-            f"the folder `{folder}` is held by {who}", hint="stop it first, or use another folder"
-        )
+        super().__init__(f"the folder `{folder}` is held by {who}", hint="stop it first, or use another folder")
 
 
 class FolderLock:

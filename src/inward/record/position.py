@@ -15,9 +15,7 @@ from typing import NamedTuple
 from inward.errors import InwardError
 
 _DIGITS = 18  # so that every number fits 64 bits
-_FILE = re.compile(
-    r"(?P<log>[^\s/:]{1,255}/[a-z]{1,32})-(?P<number>[0-9]{8,18})\.log(?:~(?P<life>[1-9][0-9]{0,17}))?"
-)
+_FILE = re.compile(r"(?P<log>[^\s/:]{1,255}/[a-z]{1,32})-(?P<number>[0-9]{8,18})\.log(?:~(?P<life>[1-9][0-9]{0,17}))?")
 
 
 class InvalidPositionError(InwardError):

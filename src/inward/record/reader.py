@@ -22,9 +22,9 @@ from inward.record.recovery import load_checkpoint
 from inward.record.segment import Segment, list_segments, read_lines, read_lines_backwards
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 FOLLOW_SECONDS = 0.1
 SAME_REQUEST = timedelta(minutes=1)
@@ -72,9 +72,7 @@ def read_calls(
     wait: Callable[[], bool] = wait_a_moment,
 ) -> Iterator[Call]:
     """Yield the calls that `read_entries` yields, without the gaps."""
-    return (
-        entry for entry in read_entries(folder, wanted, follow=follow, wait=wait) if isinstance(entry, Call)
-    )
+    return (entry for entry in read_entries(folder, wanted, follow=follow, wait=wait) if isinstance(entry, Call))
 
 
 def read_entries(
@@ -158,9 +156,7 @@ class _Walk:
             entry = parse_entry(line)
         except DamagedLineError:
             name = self._segment.path.name if self._segment else ""
-            return Gap(
-                time=self._time, why=f"a line of `{name}` is damaged", lost_lines=1, lost_bytes=len(line)
-            )
+            return Gap(time=self._time, why=f"a line of `{name}` is damaged", lost_lines=1, lost_bytes=len(line))
         self._time = entry.time
         return entry
 

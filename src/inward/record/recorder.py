@@ -139,9 +139,7 @@ class Recorder:
         """Checkpoint and let the folder go. May be called twice."""
         with self._turn:
             if not self._lock.released:
-                with contextlib.suppress(
-                    OSError
-                ):  # the next start reads the entries behind the last checkpoint
+                with contextlib.suppress(OSError):  # the next start reads the entries behind the last checkpoint
                     self._store_checkpoint()
                 self._release()
 

@@ -64,9 +64,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError, InvalidPositionError) as error:
         raise RecordError(f"the checkpoint `{path}` cannot be used: {error}") from error
     if checkpoint.version != 1:
-        raise RecordError(
-            f"the checkpoint `{path}` has version {checkpoint.version}", hint="it is from a newer Inward"
-        )
+        raise RecordError(f"the checkpoint `{path}` has version {checkpoint.version}", hint="it is from a newer Inward")
     return checkpoint
 
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inward.catalog.syntax import MAX_ALIASED, MAX_DEPTH, InvalidSyntaxError, parse_json, parse_yaml
@@ -33,6 +33,7 @@ def paths(data: Data, at: DataPath = ()) -> Iterator[DataPath]:
             yield from paths(value, (*at, index))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(VALUES, st.sampled_from([None, 0, 2]))
 def test_json_gives_its_data_and_the_lines_that_a_yaml_reader_gives(data: Data, indent: int | None) -> None:
     text = json.dumps(data, indent=indent, ensure_ascii=False)

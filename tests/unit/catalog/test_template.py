@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inward.catalog.template import MAX_LENGTH, InvalidTemplateError, PathTemplate
@@ -39,6 +39,7 @@ def by_regex(template: PathTemplate, path: str) -> dict[str, str] | None:
     return dict(zip(template.variables, found.groups(), strict=True)) if found else None
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(templates_and_paths())
 @example((PathTemplate("/{a}{b}"), "/%2A%2A"))
 @example((PathTemplate("/{a}2A{b}"), "/x%2A2Ay"))
@@ -49,6 +50,7 @@ def test_matching_is_what_the_regular_expression_says(case: tuple[PathTemplate, 
     assert template.match(path) == by_regex(template, path)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(templates(), templates())
 def test_a_template_that_matches_less_comes_first(one: PathTemplate, other: PathTemplate) -> None:
     # `other` matches `one` with a fresh character for its variables: then it matches all of `one`.
@@ -57,6 +59,7 @@ def test_a_template_that_matches_less_comes_first(one: PathTemplate, other: Path
         assert one.specificity <= other.specificity
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(templates(), templates())
 def test_equal_keys_are_equal_patterns(one: PathTemplate, other: PathTemplate) -> None:
     assert (one.specificity == other.specificity) == (one.regex == other.regex)

@@ -201,9 +201,7 @@ def test_reading_goes_on_after_a_restart_anywhere(folder: LogFolder, max_bytes: 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.sampled_from(["write", "switch", "read", "restart"]), st.binary(max_size=12)), max_size=40
-    ),
+    st.lists(st.tuples(st.sampled_from(["write", "switch", "read", "restart"]), st.binary(max_size=12)), max_size=40),
     st.integers(1, 20),
 )
 def test_whatever_is_written_and_however_it_is_cut_comes_once(
@@ -263,9 +261,7 @@ def test_a_torn_line_is_waited_for_while_the_older_file_may_grow(
     ]
 
 
-def test_a_torn_line_comes_when_envoy_has_ended_for_a_while(
-    folder: LogFolder, tailer: Tailer, clock: Clock
-) -> None:
+def test_a_torn_line_comes_when_envoy_has_ended_for_a_while(folder: LogFolder, tailer: Tailer, clock: Clock) -> None:
     folder.switch()
     write(folder.symlink, b"one\ntw")
     assert data(read_all(tailer)) == [b"one"]
@@ -298,6 +294,27 @@ def test_empty_files_of_a_crash_loop_are_passed(folder: LogFolder, tailer: Taile
     write(folder.symlink, b"two\n")
     assert data(read_all(tailer)) == [b"two"]
     assert tailer.position.number == 6
+
+
+def test_lines_written_just_before_the_newer_file_are_not_left_behind(tmp_path: Path) -> None:
+    class Racing(LogFolder):
+        """While the tailer looks whether it may leave the first file, Envoy writes its last lines there."""
+
+        def size(self, number: int) -> int:
+            if not super().size(2):
+                write(self.file(1), b"two\nthr")
+                write(self.file(2), b"four\n")
+            return super().size(number)
+
+    folder = Racing(tmp_path)
+    folder.switch()
+    folder.switch()
+    write(folder.file(1), b"one\n")
+    tailer = Tailer(folder, "orders")
+    found = read_all(tailer)
+    tailer.close()
+    assert data(found) == [b"one", b"two", b"thr", b"four"]
+    assert tailer.late() == []
 
 
 # --- what should not happen ---
@@ -436,9 +453,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(folder: LogFolder, tailer
 # --- waiting ---
 
 
-def test_waiting_looks_often_after_growth_and_rarely_at_rest(
-    folder: LogFolder, tailer: Tailer, clock: Clock
-) -> None:
+def test_waiting_looks_often_after_growth_and_rarely_at_rest(folder: LogFolder, tailer: Tailer, clock: Clock) -> None:
     folder.switch()
     assert tailer.ready()
     assert tailer.read() == []

@@ -9,6 +9,7 @@ import pytest
 
 from inward.policy.source import (
     MAX_BRACKETS,
+    MAX_DEPTH,
     MAX_FILE_BYTES,
     MAX_MISTAKES,
     MAX_POLICY_CHARACTERS,
@@ -25,7 +26,9 @@ def split(text: str) -> tuple[list[Statement], list[str]]:
 
 
 def test_one_policy_per_statement_with_the_line_of_its_first_token() -> None:
-    text = '\n// one\n@id("a")\npermit (principal, action, resource);\n\n  forbid (principal,\n action, resource);// end'
+    text = (
+        '\n// one\n@id("a")\npermit (principal, action, resource);\n\n  forbid (principal,\n action, resource);// end'
+    )
     statements, mistakes = split(text)
     assert mistakes == []
     assert [(statement.line, statement.text) for statement in statements] == [
@@ -36,7 +39,9 @@ def test_one_policy_per_statement_with_the_line_of_its_first_token() -> None:
 
 
 def test_two_policies_on_one_line_and_windows_line_ends() -> None:
-    statements, mistakes = split("// x\r\npermit (principal, action, resource); forbid (principal, action, resource);\r\n")
+    statements, mistakes = split(
+        "// x\r\npermit (principal, action, resource); forbid (principal, action, resource);\r\n"
+    )
     assert mistakes == []
     assert [statement.line for statement in statements] == [2, 2]
 
@@ -136,6 +141,8 @@ DANGEROUS = {
     "nested has": _nested(12, "context", "(if _ has a.a.a then context else context)"),
     "nested is": _nested(25, "principal", '(if _ is Service in Group::"a" then principal else principal)'),
     "not": HEAD + "!(" * 5_000 + "true" + ")" * 5_000 + " };",
+    "chains on chains": _nested(40, "true", "(_)" + " && true" * 200),
+    "indices of indices": _nested(10, "context", "context[_]" + '["a"]' * 200),
     "mixed": _nested(5_000, "true", "{a: [if (_) then 1 else 2]}"),
 }
 
@@ -156,18 +163,19 @@ def test_such_text_really_kills_the_process_so_that_the_limit_is_needed() -> Non
 
 
 # As deep as is let through: it must not kill the process, nor take long.
+LEVELS = MAX_DEPTH - 8
 BARELY = {
     "brackets": _nested(MAX_BRACKETS - 2, "true", "(_)"),
     "records": _nested(MAX_BRACKETS - 2, "1", "{a: _}"),
     "ifs in brackets": _nested(MAX_BRACKETS - 2, "true", "(if true then _ else true)"),
-    "and": HEAD + " && ".join(["true"] * 590) + " };",
-    "attributes": HEAD + "context" + ".a" * 590 + " };",
-    "else": HEAD + "if true then true else " * 590 + "true };",
-    "calls": HEAD + "[1]" + ".contains(1)" * 590 + " };",
-    "indices": HEAD + "context" + '["a"]' * 590 + " };",
+    "and": HEAD + " && ".join(["true"] * LEVELS) + " };",
+    "attributes": HEAD + "context" + ".a" * LEVELS + " };",
+    "else": HEAD + "if true then true else " * LEVELS + "true };",
+    "calls": HEAD + "[1]" + ".contains(1)" * LEVELS + " };",
+    "indices": HEAD + "context" + '["a"]' * LEVELS + " };",
     "has": HEAD + "context has " + ".".join(["a"] * 90) + " };",
     "nested has": _nested(5, "context", "(if _ has a.a.a then context else context)"),
-    "deepest": _nested(MAX_BRACKETS - 2, "true && " * 8 + "true", "(_ && true)"),
+    "chains on chains": _nested(MAX_BRACKETS - 2, "true", "(_) && true && true && true"),
 }
 
 

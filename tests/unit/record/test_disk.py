@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from inward.record.disk import Disk, RecordError, make_private_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ShortDisk(Disk):
@@ -19,6 +22,7 @@ class ShortDisk(Disk):
 
 class BrokenDisk(Disk):
     def fsync(self, descriptor: int) -> None:
+        super().fsync(descriptor)
         raise OSError(5, os.strerror(5))
 
 
@@ -61,3 +65,11 @@ def test_a_folder_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RecordError, match="cannot be made"):
         make_private_folder(tmp_path / "file" / "record")
+
+
+def test_writing_again_changes_nothing_and_works_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inward.record.disk._BLOCK_BYTES", 3)
+    (tmp_path / "x").write_bytes(b"0123456789")
+    for start in (0, 4, 10, 99):
+        Disk().write_again(tmp_path / "x", start)
+        assert (tmp_path / "x").read_bytes() == b"0123456789"

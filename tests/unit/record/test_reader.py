@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +14,9 @@ from inward.record.reader import Filter, find_call, find_calls, read_calls, read
 from inward.record.recorder import Recorder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     MakeCall = Callable[..., Call]
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -182,7 +183,9 @@ def test_the_newest_call_of_a_reference(tmp_path: Path, make_call: MakeCall) -> 
     assert find_call(tmp_path, "id-2") == make_call(2, time=at(102))
 
 
-@pytest.mark.parametrize("reference", ["", "re", "refx", "id", "\ud800", "x" * 2000, "urn:uuid:", '"', "orders:getOrder"])
+@pytest.mark.parametrize(
+    "reference", ["", "re", "refx", "id", "\ud800", "x" * 2000, "urn:uuid:", '"', "orders:getOrder"]
+)
 def test_what_is_no_reference_finds_nothing(tmp_path: Path, make_call: MakeCall, reference: str) -> None:
     with Recorder(tmp_path) as recorder:
         recorder.append([make_call(1, id="ref")])

@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +18,9 @@ from inward.record.reader import read_calls, read_entries
 from inward.record.recorder import Recorder, RecordWriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     MakeCall = Callable[..., Call]
 
 LOG = "orders/access"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from inward.record.disk import Disk, RecordError
 from inward.record.position import Position
 from inward.record.recovery import Checkpoint, load_checkpoint, recover, store_checkpoint
 from inward.record.segment import Segment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOG = "orders/access"
 DAY = date(2026, 8, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from inward.record import segment as module
 from inward.record.segment import Segment, list_segments, read_lines, read_lines_backwards
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTENT = st.binary(max_size=60).map(lambda data: data.translate(bytes(b"ab\n\n"[byte % 4] for byte in range(256))))
 
@@ -73,9 +76,7 @@ def test_backwards_finds_the_same_lines_whatever_the_block(content: bytes) -> No
             assert sorted(wanted) == sorted(line for line in expected if b"ab" in line)
 
 
-def test_a_line_without_end_takes_no_more_memory_than_a_line_may(
-    block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_without_end_takes_no_more_memory_than_a_line_may(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LINE_BYTES", 8)
     content = b"good\n" + b"x" * 50 + b"\nlast\n"
     lines = list(read_lines(io.BytesIO(content)))

@@ -1,6 +1,6 @@
 """Cedar conditions as trees of the Common Expression Language, for Envoy: exactly, or not at all."""
 
+from inward.policy.cel.cell import translate
 from inward.policy.cel.fold import UntranslatableError
-from inward.policy.cel.translate import translate
 
 __all__ = ["UntranslatableError", "translate"]

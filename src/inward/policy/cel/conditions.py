@@ -176,10 +176,7 @@ class Conditions:
             return None
         if any(self._kind(value) != _KINDS[parameter.type] for value in values):
             raise _untranslatable(expr)  # validation has let nothing of the kind through
-        texts = [
-            str(value.value).lower() if isinstance(value, pst.BoolLit) else str(value.value)
-            for value in values
-        ]
+        texts = [str(value.value).lower() if isinstance(value, pst.BoolLit) else str(value.value) for value in values]
         possible = [literal(text) for text in texts if is_possible(parameter, text)]
         return self._parameters.text_is(parameter, one_of(possible)) if possible else False
 

@@ -47,9 +47,7 @@ def reads_context(expr: pst.Expr) -> bool:
     return expr == _CONTEXT or any(reads_context(part) for part in parts_of(expr))
 
 
-_folders: list[
-    tuple[Catalog, Folder]
-] = []  # of the latest catalog: all of its cells come one after the other
+_folders: list[tuple[Catalog, Folder]] = []  # of the latest catalog: all of its cells come one after the other
 
 
 def folder_of(catalog: Catalog) -> Folder:

@@ -45,9 +45,7 @@ def literal(text: str) -> Pattern:
 def one_of(patterns: Iterable[Pattern]) -> Pattern:
     """Return the expression for any of some."""
     patterns = tuple(patterns)
-    return Pattern(
-        "|".join(pattern.text for pattern in patterns), sum(pattern.size + 1 for pattern in patterns)
-    )
+    return Pattern("|".join(pattern.text for pattern in patterns), sum(pattern.size + 1 for pattern in patterns))
 
 
 def sequence(patterns: Iterable[Pattern]) -> Pattern:
@@ -61,11 +59,11 @@ class Parameters:
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
-        self._known = {(parameter.where, parameter.name): parameter for parameter in operation.parameters}
+        self._known: dict[tuple[str, str], Parameter] = {(each.where, each.name): each for each in operation.parameters}
 
     def get(self, where: str, name: str) -> Parameter | None:
         """Return a parameter of the operation, or None where it has none of that name."""
-        return next((each for key, each in self._known.items() if key == (where, name)), None)
+        return self._known.get((where, name))
 
     def is_plain(self, parameter: Parameter) -> Truth:
         """Return whether a parameter is in plain form; of a query parameter, given that the query is."""

@@ -103,7 +103,7 @@ def any_strict(values: Sequence[Truth]) -> Truth:
 
 
 def size_of(tree: Tree) -> tuple[int, int]:
-    """Return the number of nodes of a tree, and how deeply its JSON objects and arrays nest."""
+    """Return the number of nodes of a tree, and how deeply its JSON objects and arrays nest at most."""
     nodes, deepest = 0, 0
     stack: list[tuple[Tree, int]] = [(tree, 0)]
     while stack:

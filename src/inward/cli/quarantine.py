@@ -1,0 +1,176 @@
+"""`inward quarantine`: cut a service off, or release it; works while everything else is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inward.catalog.document import shown
+from inward.catalog.system import load_catalog
+from inward.cli.options import JSONOption, SystemOption, service_named, system_layout
+from inward.cli.output import Table, option_for, print_json, print_line, printable, remark, styled
+from inward.control.bundle import current_bundle
+from inward.control.quarantine import Quarantined, change_quarantine, load_quarantine
+from inward.control.readback import wait_for_quarantine
+from inward.control.running import load_running
+from inward.errors import BadInputError, ExitCode, InwardError
+from inward.record.call import timestamp
+from inward.record.disk import RecordError
+from inward.record.reader import Filter, read_calls
+
+if TYPE_CHECKING:
+    from inward.catalog.model import Catalog
+    from inward.control.layout import Layout
+
+CONFIRM_SECONDS = 5.0
+RECENT = timedelta(hours=1)
+LOOK_SECONDS = 1.0  # at the record: a hint must not take longer
+MAX_REASON = 500
+
+
+class NoCatalogError(InwardError):
+    """There is no catalog, so nobody knows which services there are."""
+
+    code = "no_catalog"
+
+
+def quarantine(
+    service: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Without it, list what is in quarantine.")] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever finds it later.")] = "",
+    release: Annotated[bool, typer.Option("--release", help="Let it take part again.")] = False,
+    system: SystemOption = Path(),
+    json: JSONOption = False,
+) -> int:
+    """Refuse every call to and from a service, at once and whatever is granted; or release it.
+
+    Exit 0: every Envoy that runs enforces it. 1: one does not yet.
+    """
+    layout = system_layout(system)
+    if service is None:
+        if release or reason:
+            raise BadInputError("which service?", hint="name it: `inward quarantine SERVICE`")
+        _print_list(layout, as_json=json)
+        return ExitCode.SUCCESS
+    if len(reason) > MAX_REASON or not reason.isprintable():
+        raise BadInputError("a reason is one line", hint=f"of {MAX_REASON} printable characters at most")
+    catalog = _catalog(layout)
+    listed = load_quarantine(layout)
+    if release and service not in listed:
+        service_named(catalog, service)
+        return _nothing_to_do(f"`{service}` is not in quarantine", service, as_json=json)
+    if not release:
+        service_named(catalog, service)
+    # What is compromised is cut off first; what that breaks is looked up afterwards.
+    started = time.monotonic()
+    add = None if release else Quarantined(service, timestamp(datetime.now(UTC)), reason)
+    change_quarantine(layout, catalog, add, service if release else None)
+    behind, enforcers = _confirm(layout)
+    milliseconds = (time.monotonic() - started) * 1000
+    done = len(enforcers) - len(behind)
+    if json:
+        print_json(
+            {
+                "service": service,
+                "quarantined": not release,
+                "enforced_by": done,
+                "envoys": len(enforcers),
+                "not_yet": behind,
+                "milliseconds": round(milliseconds, 1),
+            }
+        )
+        return ExitCode.FAILURE if behind else ExitCode.SUCCESS
+    if not release:
+        if service in listed:
+            print_line(f"{service} was in quarantine already, since {listed[service].since}")
+        for line in _breaks(layout, catalog, service):
+            print_line(printable(line))
+    what = f"{service} is released" if release else f"{service} is in quarantine"
+    if not enforcers:
+        print_line(f"{what}; nothing runs, so it holds from the next `inward up`")
+    else:
+        style = "yellow" if behind else "green"
+        print_line(styled(f"{what}: enforced by {done} of {len(enforcers)} Envoys in {milliseconds:.0f} ms", style))
+    if behind:
+        remark(styled(f"not yet by {', '.join(behind)}: an Envoy that is down takes no calls, and enforces it when it is back", "yellow"))
+    if not release:
+        print_line(f"to release it: inward quarantine{option_for(system)} {service} --release")
+    return ExitCode.FAILURE if behind else ExitCode.SUCCESS
+
+
+def _catalog(layout: Layout) -> Catalog:
+    """Return the catalog: of the folder, or of what is enforced where somebody has just broken the folder."""
+    catalog, mistakes = load_catalog(layout.system)
+    if catalog is None or mistakes:
+        kept = current_bundle(layout.bundle)
+        catalog = (load_catalog(kept)[0] if kept else None) or catalog
+    if catalog is None:
+        raise NoCatalogError("the system folder has mistakes, and nothing was ever started from it", hint="see `inward check`")
+    return catalog
+
+
+def _confirm(layout: Layout) -> tuple[list[str], list[str]]:
+    """Wait for the Envoys that take calls; return whose do not enforce the list yet, and whose there are."""
+    running = load_running(layout)
+    names = [name for name, service in running.services.items() if service.listen] if running else []
+    return asyncio.run(wait_for_quarantine(layout, names, CONFIRM_SECONDS)), names
+
+
+def _nothing_to_do(text: str, service: str, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"service": service, "quarantined": False, "changed": False})
+    else:
+        print_line(text)
+    return ExitCode.SUCCESS
+
+
+def _print_list(layout: Layout, *, as_json: bool) -> None:
+    listed = sorted(load_quarantine(layout).values(), key=lambda entry: entry.since)
+    if as_json:
+        print_json({"quarantined": listed})
+    elif not listed:
+        print_line("nothing is in quarantine")
+    else:
+        table = Table(["service", "since (UTC)", "reason"])
+        table.add([[entry.service, entry.since, entry.reason or "none was given"] for entry in listed])
+
+
+def _breaks(layout: Layout, catalog: Catalog, service: str) -> list[str]:
+    """Return what stops: who called whom in the last hour, or, where nobody did, who could."""
+    callers, callees = _recent(layout, service)
+    if callers or callees:
+        found = [
+            f"called {service} in the last hour, and cannot now: {_listed(callers)}" if callers else "",
+            f"was called by {service} in the last hour, and cannot be now: {_listed(callees)}" if callees else "",
+        ]
+        return [line for line in found if line]
+    takes_calls = bool(catalog.services[service].operations) if service in catalog.services else False
+    return [f"nobody called {service}, and it called nobody, in the last hour" if takes_calls else f"{service} called nobody in the last hour"]
+
+
+def _recent(layout: Layout, service: str) -> tuple[Counter[str], Counter[str]]:
+    callers: Counter[str] = Counter()
+    callees: Counter[str] = Counter()
+    deadline = time.monotonic() + LOOK_SECONDS
+    wanted = Filter(since=datetime.now(UTC) - RECENT)
+    try:
+        for call in read_calls(layout.record, wanted):
+            if call.carried_out == "allow" and call.caller and call.callee:
+                if call.callee == service:
+                    callers[call.caller] += 1
+                elif call.caller == service:
+                    callees[call.callee] += 1
+            if time.monotonic() > deadline:
+                break
+    except RecordError:
+        pass  # what is in quarantine is so all the same
+    return callers, callees
+
+
+def _listed(names: Counter[str]) -> str:
+    return ", ".join(f"{shown(name)} ({count} call{'s' if count > 1 else ''})" for name, count in names.most_common(10))

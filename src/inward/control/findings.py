@@ -1,0 +1,168 @@
+"""What is not wrong in a system folder, and still should not stay as it is: findings, and notes on the side.
+
+A finding is a gap in the protection that is there now. A note is worth knowing and no gap. No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from inward.catalog.model import Mode
+from inward.envoy.render import SlowCell, service_routes
+from inward.errors import Place
+from inward.policy.scope import open_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from inward.catalog.model import Operation, Service
+    from inward.control.bundle import Policy as System
+    from inward.policy.model import Policy
+
+SOON = timedelta(days=30)
+MOST_NAMES = 5  # of operations or callers in one text
+
+Kind = Literal[
+    "observed",  # nothing is refused yet
+    "open_port",  # every process of the machine can reach the service past its Envoy
+    "undocumented",  # a service that listens and has no API description
+    "expired",  # a policy that no longer holds
+    "expires_soon",
+    "wide_open",  # a grant to any service, or of any operation
+    "not_granted",  # operations that nobody may call
+    "slow_path",  # a condition that Envoy cannot decide by itself
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding or note: where, what (lower case, no full stop), and what to do about it."""
+
+    level: Literal["finding", "note"]
+    kind: Kind
+    place: Place
+    what: str
+    hint: str = ""
+
+
+def find(system: System, now: datetime) -> list[Finding]:
+    """Return the findings of a system at a moment, then the notes, each in the order of files and lines."""
+    found = [
+        *(finding for service in system.catalog.services.values() for finding in _of_service(service, system)),
+        *(finding for policy in system.policies for finding in _of_policy(policy, now)),
+        *_of_slow_path(system),
+    ]
+    return sorted(found, key=lambda finding: (finding.level, finding.place, finding.kind, finding.what))
+
+
+def slow_cells(system: System) -> Iterator[tuple[SlowCell, tuple[Policy, ...]]]:
+    """Yield what is decided on the slow path: the caller and the operation, and the conditional policies of both."""
+    for service in system.catalog.services.values():
+        for cell in service_routes(service, system.catalog, system.engine).slow:
+            policies = system.engine.cell(cell.caller, cell.operation)
+            yield cell, tuple(each for each in (*policies.permits, *policies.forbids) if each.conditional)
+
+
+def _of_service(service: Service, system: System) -> Iterator[Finding]:
+    if service.run and "{port}" in service.run:
+        yield Finding(
+            "finding",
+            "open_port",
+            service.place,
+            f"`{service.name}` listens on a loopback port: every process of the machine can call it past its Envoy",
+            "use `{socket}` in `run` if the program can listen on a Unix socket",
+        )
+    if service.listen is None:
+        return
+    if not service.operations:
+        every = "every call to it is refused" if service.mode is Mode.ENFORCE else "every call to it is let through"
+        yield Finding(
+            "finding", "undocumented", service.place, f"`{service.name}` has no API description: {every}", "give it an `api`"
+        )
+    observed = [operation for operation in service.operations if operation.mode is Mode.OBSERVE]
+    if service.mode is Mode.OBSERVE:
+        rest = len(service.operations) - len(observed)
+        but = f" but what {rest} of its operations enforce" if rest else ""
+        yield Finding(
+            "finding",
+            "observed",
+            service.place,
+            f"`{service.name}` observes: nothing is refused{but}",
+            f"`inward calls --denied --callee {service.name}` shows what would be; then set `mode: enforce`",
+        )
+    elif observed:
+        yield Finding(
+            "finding",
+            "observed",
+            service.place,
+            f"`{service.name}` refuses nothing for {_names(operation.id for operation in observed)}: in mode observe",
+            "set their `mode` to enforce when `inward calls --denied` shows nothing that should be allowed",
+        )
+    yield from _not_granted(service, service.operations, system)
+
+
+def _not_granted(service: Service, operations: Iterable[Operation], system: System) -> Iterator[Finding]:
+    idle = [operation for operation in operations if not any(True for _ in system.engine.index.cells_of(operation.id))]
+    if idle:
+        what = f"nobody was granted {_names(operation.id for operation in idle)}"
+        hint = f"`inward allow CALLER {idle[0].id} --reason …` grants one" if len(idle) == len(service.operations) else ""
+        yield Finding("note", "not_granted", service.place, what, hint)
+
+
+def _of_policy(policy: Policy, now: datetime) -> Iterator[Finding]:
+    if policy.expires is not None and policy.expires <= now:
+        effect = "what it granted is refused" if policy.effect == "permit" else "what it forbade may be allowed"
+        day = f"{policy.expires - timedelta(microseconds=1):%Y-%m-%d}"
+        yield Finding(
+            "finding",
+            "expired",
+            policy.place,
+            f"`{policy.id}` has expired (it held until {day}): {effect}",
+            "take it out, or set a later @expires",
+        )
+        return
+    if policy.expires is not None and policy.expires - now <= SOON:
+        days = max((policy.expires - now).days, 0)
+        left = "in less than a day" if days == 0 else f"in {days} day{'s' if days > 1 else ''}"
+        yield Finding("note", "expires_soon", policy.place, f"`{policy.id}` expires {left}", "set a later @expires, or let it go")
+    parts = open_parts(policy) if policy.effect == "permit" else ()
+    if parts:
+        who = "any service, those to come too" if "principal" in parts else "whom it names"
+        what = "every operation, those to come too" if "action" in parts else "what it names"
+        conditions = ", under its conditions" if policy.conditional else ""
+        yield Finding(
+            "note" if policy.conditional else "finding",
+            "wide_open",
+            policy.place,
+            f"`{policy.id}` leaves its {' and its '.join(parts)} open: it grants {what} to {who}{conditions}",
+            "name them",
+        )
+
+
+def _of_slow_path(system: System) -> Iterator[Finding]:
+    """Yield a note for each set of policies and construct; one policy can need it in many cells."""
+    cells: dict[tuple[tuple[str, ...], str], list[SlowCell]] = defaultdict(list)
+    for cell, policies in slow_cells(system):
+        cells[tuple(policy.id for policy in policies), cell.construct].append(cell)
+    for (ids, construct), found in cells.items():
+        policies = [system.policies.by_id[name] for name in ids]
+        place = policies[0].place if policies else Place("")
+        pairs = _names(f"{cell.caller} → {cell.operation}" for cell in found)
+        yield Finding(
+            "note",
+            "slow_path",
+            place,
+            f"{_names(ids)}: Envoy cannot decide {construct}, so it asks the slow path about {pairs}",
+            "slower, never looser; see `inward check --slow-path`",
+        )
+
+
+def _names(names: Iterable[str]) -> str:
+    """Return a few names in backticks, and how many more there are."""
+    listed = list(names)
+    shown = ", ".join(f"`{name}`" for name in listed[:MOST_NAMES])
+    return shown if len(listed) <= MOST_NAMES else f"{shown} and {len(listed) - MOST_NAMES} more"
