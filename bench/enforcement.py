@@ -9,9 +9,9 @@ from pathlib import Path
 from bench.load import run_load
 from bench.report import Series
 from bench.rig import Rig, Subject, write_system
-from inward.control.bundle import load_policy
+from inward.control.bundle import Policy, load_policy
 
-ROUNDS = 1
+ROUNDS = 7
 SECONDS = 2.0
 CONNECTIONS = 16
 SIZES = ((5, 50), (500, 50), (500, 500), (5000, 50), (5000, 500))
@@ -26,11 +26,10 @@ def measure() -> Series:
         rig.start_upstream(rig.upstream)
         rig.wait([rig.upstream])
         subjects: list[Subject] = []
-        for operations, callers in SIZES:
-            system = rig.folder / f"system-{operations}-{callers}"
-            write_system(system, operations, callers)
-            largest = load_policy(system)
-            subjects.append(rig.start_inward(f"inward {operations:,} operations, {callers} callers", largest))
+        systems = [(size, _system(rig.folder, *size)) for size in SIZES]
+        for (operations, callers), policy in systems:
+            subjects.append(rig.start_inward(f"inward {operations:,} operations, {callers} callers", policy))
+        largest = systems[-1][1]
         subjects.insert(0, rig.start_bare("bare", subjects[0].requests))
         subjects.append(rig.start_inward("inward 5,000/500, loss-free record", largest, log="durable"))
         subjects.append(rig.start_inward("inward 5,000/500, buffered record", largest, log="buffered"))
@@ -53,3 +52,9 @@ def measure() -> Series:
         return series
     finally:
         rig.close()
+
+
+def _system(folder: Path, operations: int, callers: int) -> Policy:
+    system = folder / f"system-{operations}-{callers}"
+    write_system(system, operations, callers)
+    return load_policy(system)

@@ -7,8 +7,11 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class LoadError(Exception):
@@ -24,7 +27,11 @@ class Load:
 
 
 def run_load(
-    address: tuple[str, int], contexts: Sequence[ssl.SSLContext], requests: Sequence[bytes], connections: int, seconds: float
+    address: tuple[str, int],
+    contexts: Sequence[ssl.SSLContext],
+    requests: Sequence[bytes],
+    connections: int,
+    seconds: float,
 ) -> Load:
     """Send `requests` in turn over `connections` connections with the identities `contexts`; every answer must be a 200."""
     selector = selectors.DefaultSelector()

@@ -85,6 +85,7 @@ class Connection:
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
         self.socket.settimeout(PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._data = b""
 
     @classmethod
@@ -187,6 +188,7 @@ class Frames:
 
     def __init__(self, address: tuple[str, int], identity: Identity) -> None:
         plain = socket.create_connection(address, PATIENCE)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = context(identity, ("h2",)).wrap_socket(plain)
         config = h2.config.H2Configuration(
             client_side=True,

@@ -18,10 +18,14 @@ from inward.policy.load import parse_expiry
 
 
 def allow(
-    caller: Annotated[str, typer.Argument(metavar="CALLER", help="The service that calls.")],
-    operations: Annotated[list[str], typer.Argument(metavar="OPERATION…", help="Of one service, such as orders:getOrder.")],
+    caller: Annotated[str, typer.Argument(help="The service that calls.")],
+    operations: Annotated[
+        list[str], typer.Argument(metavar="OPERATION", help="Of one service, such as orders:getOrder.")
+    ],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Who needs this, and why.")],
-    until: Annotated[str | None, typer.Option(metavar="DATE", help="The last day, such as 2027-06-30, or a time.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The last day, such as 2027-06-30, or a time.")
+    ] = None,
     when: Annotated[str | None, typer.Option(metavar="CEDAR", help="A condition, as in `when { … }`.")] = None,
     system: SystemOption = Path(),
     json: JSONOption = False,

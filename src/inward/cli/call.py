@@ -33,10 +33,12 @@ MAX_DATA_BYTES = 64 * 1024 * 1024
 
 
 def call(
-    caller: Annotated[str, typer.Argument(metavar="CALLER", help="The service to call as.")],
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="Such as GET.")],
-    url: Annotated[str, typer.Argument(metavar="URL", help="http://SERVICE/PATH; sent exactly as typed.")],
-    header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE", help="May repeat.")] = None,
+    caller: Annotated[str, typer.Argument(help="The service to call as.")],
+    method: Annotated[str, typer.Argument(help="Such as GET.")],
+    url: Annotated[str, typer.Argument(help="http://SERVICE/PATH; sent exactly as typed.")],
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE", help="May repeat.")
+    ] = None,
     data: Annotated[str | None, typer.Option("--data", "-d", metavar="TEXT|@FILE", help="The body.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, max=3600, metavar="SECONDS")] = 30.0,
     system: SystemOption = Path(),
@@ -100,7 +102,9 @@ def _body(data: str | None) -> bytes | None:
             content = file.read(MAX_DATA_BYTES + 1)
     except (OSError, ValueError) as error:
         what = (isinstance(error, OSError) and error.strerror) or "it is no file name"
-        raise BadInputError(f"`{shown(data[1:])}` cannot be read: {what.lower()}", hint="name a file after `@`") from None
+        raise BadInputError(
+            f"`{shown(data[1:])}` cannot be read: {what.lower()}", hint="name a file after `@`"
+        ) from None
     if len(content) > MAX_DATA_BYTES:
         raise BadInputError(f"`{shown(data[1:])}` is larger than {MAX_DATA_BYTES // 1024 // 1024} MiB")
     return content
@@ -127,7 +131,7 @@ def _say(answer: Answer, recorded: Call | None, layout: Layout, running: Running
         remark(f"why, and what would allow it: inward explain{option} {printable(recorded.id)}")
 
 
-def _say_without_record(answer: Answer, is_supervised: bool) -> None:  # noqa: FBT001 - what it is about
+def _say_without_record(answer: Answer, is_supervised: bool) -> None:
     code = answer.problem.get("code")
     if code:
         remark(styled(f"{code}: {answer.problem['title']}", "yellow"))
@@ -136,7 +140,11 @@ def _say_without_record(answer: Answer, is_supervised: bool) -> None:  # noqa: F
     elif is_supervised:
         remark(styled(f"not in the record yet: its reference is {answer.reference}", "yellow"))
     else:
-        remark(styled("no `inward up` is there, so calls wait in the Envoys' logs until the next one records them", "yellow"))
+        remark(
+            styled(
+                "no `inward up` is there, so calls wait in the Envoys' logs until the next one records them", "yellow"
+            )
+        )
         remark(f"its reference is {printable(answer.reference)}")
 
 

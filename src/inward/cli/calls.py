@@ -34,7 +34,7 @@ _HEADINGS = ("time, UTC", "caller → callee", "request", "outcome", "why", "sta
 _RIGHT = (5, 6)
 
 
-def calls(
+def calls(  # noqa: PLR0917 - Typer passes its options by name
     denied: Annotated[bool, typer.Option("--denied", help="Only what the policy refuses, carried out or not.")] = False,
     caller: Annotated[str | None, typer.Option(metavar="SERVICE")] = None,
     callee: Annotated[str | None, typer.Option(metavar="SERVICE")] = None,

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inward.cli.options import JSONOption, SystemOption, system_folder
-from inward.cli.output import Table, mistake_as_json, print_json, print_line, printable, styled
+from inward.cli.output import Table, mistake_as_json, print_json, print_line, styled
 from inward.control.bundle import load_policy
 from inward.control.findings import find, slow_cells
 from inward.errors import ExitCode, InvalidSystemError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inward.control.bundle import Policy
     from inward.control.findings import Finding
+    from inward.envoy.render import SlowCell
+    from inward.policy.model import Policy as GrantOrForbid
 
 
 def check(
@@ -96,23 +100,31 @@ def _as_json(policy: Policy, findings: list[Finding]) -> dict[str, Any]:
 
 
 def _print_slow(policy: Policy, *, as_json: bool) -> None:
-    found = [
-        {
-            "caller": cell.caller,
-            "operation": cell.operation,
-            "construct": cell.construct,
-            "policies": {each.id: str(each.place) for each in policies},
-        }
-        for cell, policies in slow_cells(policy)
-    ]
+    found = list(slow_cells(policy))
     if as_json:
-        print_json({"slow_path": found})
+        print_json({"slow_path": [_slow_as_json(cell, policies) for cell, policies in found]})
     elif not found:
         print_line("Envoy decides everything by itself")
     else:
+        rows: list[list[str]] = []
         table = Table(["caller", "operation", "Envoy cannot decide", "in"])
-        table.add([[each["caller"], each["operation"], each["construct"], _where(each["policies"])] for each in found])
+        table.add(
+            [
+                [
+                    cell.caller,
+                    cell.operation,
+                    cell.construct,
+                    ", ".join(f"{each.id} ({each.place})" for each in policies),
+                ]
+                for cell, policies in found
+            ]
+        )
 
 
-def _where(policies: dict[str, str]) -> str:
-    return printable(", ".join(f"{name} ({place})" for name, place in policies.items()))
+def _slow_as_json(cell: SlowCell, policies: Sequence[GrantOrForbid]) -> dict[str, Any]:
+    return {
+        "caller": cell.caller,
+        "operation": cell.operation,
+        "construct": cell.construct,
+        "policies": {each.id: str(each.place) for each in policies},
+    }

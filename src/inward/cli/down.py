@@ -8,17 +8,19 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import print_json, print_line, remark
-from inward.control.layout import Layout
 from inward.control.supervisor import Supervisor
 from inward.errors import InwardError
 from inward.identity.private_files import private_folder
 from inward.record.lock import FolderLock, FolderLockedError
+
+if TYPE_CHECKING:
+    from inward.control.layout import Layout
 
 FORCE_SECONDS = 30.0
 LOOK_SECONDS = 0.05
@@ -62,7 +64,8 @@ def _lock(layout: Layout, *, force: bool) -> FolderLock:
             if error.holder is None or not force or time.monotonic() > deadline:
                 who = f"process {error.holder.pid}" if error.holder else "another process"
                 raise StillRunningError(
-                    f"`inward up` runs here ({who})", hint="end it with Ctrl-C where it runs, or with `inward down --force`"
+                    f"`inward up` runs here ({who})",
+                    hint="end it with Ctrl-C where it runs, or with `inward down --force`",
                 ) from None
             if not asked:
                 asked = True

@@ -42,7 +42,11 @@ def report(layout: Layout, edit: Edit, caller: str, operations: Sequence[str], *
         print_json(_as_json(edit, policy, enforced=enforced, seconds=seconds if enforced else None))
         return ExitCode.FAILURE if behind else ExitCode.SUCCESS
     if enforced:
-        print_line(styled(f"enforced by the Envoy of {callee} after {seconds * 1000:.0f} ms (policy {policy.version})", "green"))
+        print_line(
+            styled(
+                f"enforced by the Envoy of {callee} after {seconds * 1000:.0f} ms (policy {policy.version})", "green"
+            )
+        )
     elif behind:
         remark(styled(f"the Envoy of {callee} does not enforce it yet: see `inward status`", "yellow"))
     elif edit.changes and running is None:

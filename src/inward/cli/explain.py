@@ -42,9 +42,9 @@ _BY_POLICY = {
     Reason.SLOW_PATH_DOWN,
 }
 _ADVICE = {
-    Reason.UNKNOWN_CALLER: "put the caller into inward.yaml, or find out what else has an identity of this trust domain",
-    Reason.BAD_IDENTITY: "the caller is nobody yet: it must call through its egress, or present a valid SVID of this trust domain",
-    Reason.BAD_REQUEST: "paths with `//`, `..`, encoded slashes and the like are refused, since programs read them differently",
+    Reason.UNKNOWN_CALLER: "put the caller into inward.yaml, or find out what else has an identity here",
+    Reason.BAD_IDENTITY: "a caller must call through its egress, or present a valid SVID of this trust domain",
+    Reason.BAD_REQUEST: "what programs read in different ways is refused, such as encoded slashes in a path",
     Reason.BAD_CREDENTIAL: "some process used a service's proxy without the credential in that service's HTTP_PROXY",
     Reason.UNKNOWN_SERVICE: "call services by their names in inward.yaml, as in http://orders/; they need a `listen`",
     Reason.UNREACHABLE: "see `inward status`, and what the service printed in .inward/output/",
@@ -53,11 +53,17 @@ _ADVICE = {
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(metavar="CALLER|REF", help="A service, or the reference of a recorded call.")],
-    operation: Annotated[str | None, typer.Argument(metavar="[OPERATION]", help="Such as orders:getOrder.")] = None,
-    path: Annotated[str | None, typer.Option(metavar="PATH", help="A path, so that conditions can be evaluated.")] = None,
+    subject: Annotated[
+        str, typer.Argument(metavar="CALLER|REF", help="A service, or the reference of a recorded call.")
+    ],
+    operation: Annotated[str | None, typer.Argument(help="Such as orders:getOrder.")] = None,
+    path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="A path, so that conditions can be evaluated.")
+    ] = None,
     query: Annotated[str | None, typer.Option(metavar="QUERY", help="A query, such as status=open.")] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="A time, such as 2027-06-30T12:00:00Z; now if none.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="A time, such as 2027-06-30T12:00:00Z; now if none.")
+    ] = None,
     system: SystemOption = Path(),
     json: JSONOption = False,
 ) -> int:
@@ -102,13 +108,17 @@ def _moment(text: str) -> datetime:
 def _request(caller: str, operation: Operation, path: str | None, query: str | None) -> Request:
     if path is None:
         if operation.template.variables:
-            raise BadInputError(f"`{operation.id}` has variables in its path", hint=f"give `--path`, as in {operation.template.text}")
+            raise BadInputError(
+                f"`{operation.id}` has variables in its path", hint=f"give `--path`, as in {operation.template.text}"
+            )
         path = operation.template.text
     path, mark, rest = path.partition("?")
     if mark and query is not None:
         raise BadInputError("a query in `--path` and one in `--query`", hint="give one")
     if operation.template.match(path) is None:
-        raise BadInputError(f"`{shown(path)}` is no path of `{operation.id}`", hint=f"its paths are {operation.template.text}")
+        raise BadInputError(
+            f"`{shown(path)}` is no path of `{operation.id}`", hint=f"its paths are {operation.template.text}"
+        )
     return Request(caller, operation.id, path, query if query is not None else rest)
 
 
@@ -165,7 +175,8 @@ def _print_call(call: Call, policy: Policy | None, layout: Layout) -> None:
     print_line(styled(f"{call.time}  {route}{request}{operation}", "bold"))
     print_line(verdict(call, policy))
     facts = [
-        f"by the {call.enforcer}" + (f" of {call.callee if call.enforcer == 'ingress' else call.caller}" if call.caller else ""),
+        f"by the {call.enforcer}"
+        + (f" of {call.callee if call.enforcer == 'ingress' else call.caller}" if call.caller else ""),
         f"mode {call.mode}",
         f"policy {call.policy_version}" if call.policy_version else "",
         f"answer {call.status}" if call.status else "no answer",
@@ -180,12 +191,16 @@ def _print_call(call: Call, policy: Policy | None, layout: Layout) -> None:
 
 def _print_advice(call: Call, policy: Policy | None, layout: Layout) -> None:
     if call.reason == Reason.QUARANTINED:
-        for entry in load_quarantine(layout).values():
-            if entry.service in {call.caller, call.callee}:
-                why = f": {printable(entry.reason)}" if entry.reason else ""
-                print_line(f"{entry.service} is in quarantine since {entry.since}{why}")
-    if call.reason == Reason.UNKNOWN_OPERATION and policy and call.callee in policy.catalog.services:
-        service = policy.catalog.services[call.callee]
+        entries = [each for each in load_quarantine(layout).values() if each.service in {call.caller, call.callee}]
+        for entry in entries:
+            why = f": {printable(entry.reason)}" if entry.reason else ""
+            print_line(f"{entry.service} is in quarantine since {entry.since}{why}")
+        if not entries:
+            print_line("both were released since")
+    if call.reason == Reason.UNKNOWN_OPERATION and policy and call.callee is not None:
+        service = policy.catalog.services.get(call.callee)
+        if service is None:
+            return
         near = [each for each in service.operations if call.path and each.template.match(call.path) is not None]
         for each in near:
             print_line(f"that path is documented for {each.method} ({each.id}, {each.place})")
@@ -200,9 +215,9 @@ def _print_now(call: Call, explanation: Explanation, policy: Policy, option: str
     operation = policy.catalog.operations[explanation.operation]
     print_line()
     if decision is None:
-        print_line("what the policies say of it (the query is not recorded: give it with `--query`):")
+        print_line("what the policies say now (the query is not recorded: give it with `--query`):")
     elif decision.allowed == (call.decision == "allow"):
-        print_line("what the policies say of it:")
+        print_line("what the policies say now:")
     else:
         became = "allowed" if decision.allowed else "refused"
         then = f"{call.policy_version} then, " if call.policy_version else ""

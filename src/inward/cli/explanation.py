@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -52,7 +53,7 @@ def _print_policy(examined: Examined, *, is_deciding: bool) -> None:
     if examined.expired:
         line.append("  expired", style="red")
     elif policy.expires is not None:
-        line.append(f"  until {policy.expires:%Y-%m-%d %H:%M} UTC", style="dim")
+        line.append(f"  until {until(policy.expires)}", style="dim")
     line.append("  decides this" if is_deciding else "", style="dim")
     print_line(line)
     print_line(styled(f"    {policy.reason}", "dim"))
@@ -74,13 +75,19 @@ def _print_term(term: Term) -> None:
     print_line(line)
 
 
+def until(expires: datetime) -> str:
+    """Return the last day of an expiry that is the end of a day, else the moment."""
+    last = expires - timedelta(microseconds=1)
+    whole_day = last.date() != expires.date()
+    return f"{last:%Y-%m-%d}" if whole_day else f"{expires:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _nearest(nearest: Nearest, explanation: Explanation) -> str:
     policy = f"`{nearest.policy.id}` ({nearest.policy.place})"
     if nearest.differs == "condition":
         return f"{policy} grants it under conditions that do not hold"
     if nearest.differs == "expired":
-        until = f"{nearest.policy.expires:%Y-%m-%d %H:%M} UTC" if nearest.policy.expires else "earlier"
-        return f"{policy} granted it until {until}"
+        return f"{policy} granted it until {until(nearest.policy.expires) if nearest.policy.expires else 'now'}"
     if nearest.differs == "operation":
         return f"{policy} grants {explanation.caller} another operation, {nearest.operation}"
     return f"{policy} grants it to another caller, {nearest.caller}"

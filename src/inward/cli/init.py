@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from inward.catalog.document import shown
-from inward.cli.options import JSONOption
+from inward.cli.options import JSONOption  # noqa: TC001 - Typer reads the annotations
 from inward.cli.output import option_for, print_json, print_line, printable, styled
 from inward.cli.template import files
 from inward.errors import BadInputError, InwardError
@@ -26,7 +27,7 @@ class CannotWriteError(InwardError):
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to begin it.", show_default="here")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to begin it.", show_default="here")] = Path(),
     trust_domain: Annotated[
         str, typer.Option(metavar="NAME", help="Begins every SPIFFE ID.", show_default="named after the folder")
     ] = "",
@@ -38,7 +39,8 @@ def init(
     there = [name for name in wanted if os.path.lexists(folder / name)]
     if there:
         raise BadInputError(
-            f"there is already `{'`, `'.join(there)}` in `{shown(str(folder))}`", hint="nothing was written; choose another folder"
+            f"there is already `{'`, `'.join(there)}` in `{shown(str(folder))}`",
+            hint="nothing was written; choose another folder",
         )
     for name, content in wanted.items():
         path = folder / name
@@ -47,25 +49,28 @@ def init(
             with path.open("x", encoding="utf-8") as file:
                 file.write(content)
         except OSError as error:
-            raise CannotWriteError(f"`{shown(str(path))}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+            raise CannotWriteError(
+                f"`{shown(str(path))}` cannot be written: {(error.strerror or str(error)).lower()}"
+            ) from None
     if json:
         print_json({"folder": str(folder.resolve()), "trust_domain": domain, "files": list(wanted)})
         return
     for name in wanted:
         print_line(f"wrote {printable(str(folder / name))}")
-    option = option_for(folder)
     print_line()
     print_line("next:")
     steps = {
-        f"inward up{option}": "start the two example services, each behind its Envoy",
-        f"inward call{option} visitor GET http://greeter/greetings/ada": "a call that is granted",
-        f"inward call{option} visitor DELETE http://greeter/greetings/ada": "one that is not",
-        f"inward calls{option}": "the record of both",
-        f"inward check{option}": "after each change, and in CI",
+        "inward up": "start the two example services, each behind its Envoy",
+        "inward call visitor GET http://greeter/greetings/ada": "a call that is granted (in another terminal)",
+        "inward call visitor DELETE http://greeter/greetings/ada": "one that is not",
+        "inward calls": "the record of both",
+        "inward check": "after each change, and in CI",
     }
+    if option_for(folder):
+        steps = {f"cd {shlex.quote(str(folder))}": "", **steps}
     width = max(map(len, steps))
     for command, what in steps.items():
-        print_line(styled(f"  {command:<{width}}  ", "bold") + styled(f"# {what}", "dim"))
+        print_line(styled(f"  {command:<{width}}  ", "bold") + styled(f"# {what}" if what else "", "dim"))
     print_line("then put your own services into inward.yaml")
 
 

@@ -38,7 +38,9 @@ def _read(read: Callable[[Path], Path], system: Path) -> Path:
         return read(system)
     except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, a loop of links, a null character
         what = (isinstance(error, OSError) and error.strerror) or "it cannot be a folder"
-        raise BadInputError(f"`{shown(str(system))}` cannot be read: {what.lower()}", hint="name a system folder") from None
+        raise BadInputError(
+            f"`{shown(str(system))}` cannot be read: {what.lower()}", hint="name a system folder"
+        ) from None
 
 
 def service_named(catalog: Catalog, name: str) -> Service:

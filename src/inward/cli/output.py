@@ -7,8 +7,10 @@ Results go to standard output, remarks to standard error, so that a result can b
 
 from __future__ import annotations
 
+import io
 import shlex
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,7 +56,9 @@ def styled(text: str, style: Style) -> Text:
 
 def _console(*, remarks: bool = False) -> Console:
     # Made anew each time: standard output may have been replaced since (by a test, by a pipe that broke).
-    return Console(file=sys.stderr if remarks else sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Console(
+        file=sys.stderr if remarks else sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True
+    )
 
 
 def print_line(line: Cell = "") -> None:
@@ -68,28 +72,28 @@ def remark(line: Cell = "") -> None:
 
 
 def _print(line: Cell, console: Console) -> None:
-    # Texts from the system folder may hold lone surrogates; standard output is strict about them.
-    content = line if isinstance(line, Text) else Text(line)
-    content.plain = content.plain.encode("utf-8", "backslashreplace").decode() if not _whole(content.plain) else content.plain
-    console.print(content)
+    console.print(line)
     console.file.flush()
 
 
-def _whole(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def be_lenient() -> None:
+    """Let no character that a stream's encoding lacks (an arrow, a lone surrogate) end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Table:
-    """Rows in columns that line up. The widths grow with the rows, so rows can be printed as they come."""
+    """Rows in columns that line up; columns in `right` to the right.
 
-    def __init__(self, headings: Sequence[str], *, right: Sequence[int] = ()) -> None:
+    The widths grow with the rows, so rows can be printed as they come; `widths` are what they begin with.
+    """
+
+    def __init__(self, headings: Sequence[str], *, right: Sequence[int] = (), widths: Sequence[int] = ()) -> None:
         self._headings = [Text(heading, style="dim") for heading in headings]
         self._right = set(right)
-        self._widths = [heading.cell_len for heading in self._headings]
+        widest = zip_longest(widths, (heading.cell_len for heading in self._headings), fillvalue=0)
+        self._widths = [max(pair) for pair in widest]
         self._begun = False
 
     def add(self, rows: Sequence[Sequence[Cell]]) -> None:

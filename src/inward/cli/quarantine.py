@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,7 +42,7 @@ class NoCatalogError(InwardError):
 
 
 def quarantine(
-    service: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Without it, list what is in quarantine.")] = None,
+    service: Annotated[str | None, typer.Argument(help="Without it, list what is in quarantine.")] = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever finds it later.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Let it take part again.")] = False,
     system: SystemOption = Path(),
@@ -60,47 +61,60 @@ def quarantine(
     if len(reason) > MAX_REASON or not reason.isprintable():
         raise BadInputError("a reason is one line", hint=f"of {MAX_REASON} printable characters at most")
     catalog = _catalog(layout)
-    listed = load_quarantine(layout)
-    if release and service not in listed:
+    before = load_quarantine(layout).get(service)
+    if not release or before is None:  # what is in quarantine can be released though the catalog has lost it
         service_named(catalog, service)
-        return _nothing_to_do(f"`{service}` is not in quarantine", service, as_json=json)
-    if not release:
-        service_named(catalog, service)
+    if release and before is None:
+        return _nothing_to_do(service, as_json=json)
     # What is compromised is cut off first; what that breaks is looked up afterwards.
     started = time.monotonic()
     add = None if release else Quarantined(service, timestamp(datetime.now(UTC)), reason)
     change_quarantine(layout, catalog, add, service if release else None)
     behind, enforcers = _confirm(layout)
-    milliseconds = (time.monotonic() - started) * 1000
-    done = len(enforcers) - len(behind)
+    done = _Done(service, not release, enforcers, behind, (time.monotonic() - started) * 1000)
     if json:
-        print_json(
-            {
-                "service": service,
-                "quarantined": not release,
-                "enforced_by": done,
-                "envoys": len(enforcers),
-                "not_yet": behind,
-                "milliseconds": round(milliseconds, 1),
-            }
-        )
-        return ExitCode.FAILURE if behind else ExitCode.SUCCESS
-    if not release:
-        if service in listed:
-            print_line(f"{service} was in quarantine already, since {listed[service].since}")
-        for line in _breaks(layout, catalog, service):
-            print_line(printable(line))
-    what = f"{service} is released" if release else f"{service} is in quarantine"
-    if not enforcers:
-        print_line(f"{what}; nothing runs, so it holds from the next `inward up`")
+        print_json(done.as_json())
     else:
-        style = "yellow" if behind else "green"
-        print_line(styled(f"{what}: enforced by {done} of {len(enforcers)} Envoys in {milliseconds:.0f} ms", style))
-    if behind:
-        remark(styled(f"not yet by {', '.join(behind)}: an Envoy that is down takes no calls, and enforces it when it is back", "yellow"))
-    if not release:
-        print_line(f"to release it: inward quarantine{option_for(system)} {service} --release")
+        if not release:
+            _print_before(layout, catalog, service, before)
+        done.print(option_for(system))
     return ExitCode.FAILURE if behind else ExitCode.SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A change, and which of the Envoys that take calls enforce it: all of `enforcers` but those in `behind`."""
+
+    service: str
+    quarantined: bool
+    enforcers: list[str]
+    behind: list[str]
+    milliseconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "service": self.service,
+            "quarantined": self.quarantined,
+            "changed": True,
+            "enforced_by": len(self.enforcers) - len(self.behind),
+            "envoys": len(self.enforcers),
+            "not_yet": self.behind,
+            "milliseconds": round(self.milliseconds, 1),
+        }
+
+    def print(self, option: str) -> None:
+        what = f"{self.service} is {'in quarantine' if self.quarantined else 'released'}"
+        if not self.enforcers:
+            print_line(f"{what}; nothing runs, so it holds from the next `inward up`")
+        else:
+            by = f"{len(self.enforcers) - len(self.behind)} of {len(self.enforcers)} Envoys"
+            line = f"{what}: enforced by {by} in {self.milliseconds:.0f} ms"
+            print_line(styled(line, "yellow" if self.behind else "green"))
+        if self.behind:
+            why = "an Envoy that is down takes no calls, and enforces it when it is back"
+            remark(styled(f"not yet by {', '.join(self.behind)}: {why}", "yellow"))
+        if self.quarantined:
+            print_line(f"to release it: inward quarantine{option} {self.service} --release")
 
 
 def _catalog(layout: Layout) -> Catalog:
@@ -110,7 +124,9 @@ def _catalog(layout: Layout) -> Catalog:
         kept = current_bundle(layout.bundle)
         catalog = (load_catalog(kept)[0] if kept else None) or catalog
     if catalog is None:
-        raise NoCatalogError("the system folder has mistakes, and nothing was ever started from it", hint="see `inward check`")
+        raise NoCatalogError(
+            "the system folder has mistakes, and nothing was ever started from it", hint="see `inward check`"
+        )
     return catalog
 
 
@@ -121,12 +137,24 @@ def _confirm(layout: Layout) -> tuple[list[str], list[str]]:
     return asyncio.run(wait_for_quarantine(layout, names, CONFIRM_SECONDS)), names
 
 
-def _nothing_to_do(text: str, service: str, *, as_json: bool) -> int:
+def _nothing_to_do(service: str, *, as_json: bool) -> int:
     if as_json:
         print_json({"service": service, "quarantined": False, "changed": False})
     else:
-        print_line(text)
+        print_line(f"`{service}` is not in quarantine")
     return ExitCode.SUCCESS
+
+
+def _print_before(layout: Layout, catalog: Catalog, service: str, before: Quarantined | None) -> None:
+    """Say what was, and what ends with it."""
+    if before is not None:
+        print_line(f"{service} was in quarantine already, since {before.since}")
+        return
+    for line in _breaks(layout, catalog, service):
+        print_line(printable(line))
+    told = catalog.services[service]
+    if told.listen is not None and told.run is None:
+        remark(f"{service} is not run by `inward up`: nobody here keeps callers from it, only it from others")
 
 
 def _print_list(layout: Layout, *, as_json: bool) -> None:
@@ -150,7 +178,11 @@ def _breaks(layout: Layout, catalog: Catalog, service: str) -> list[str]:
         ]
         return [line for line in found if line]
     takes_calls = bool(catalog.services[service].operations) if service in catalog.services else False
-    return [f"nobody called {service}, and it called nobody, in the last hour" if takes_calls else f"{service} called nobody in the last hour"]
+    return [
+        f"nobody called {service}, and it called nobody, in the last hour"
+        if takes_calls
+        else f"{service} called nobody in the last hour"
+    ]
 
 
 def _recent(layout: Layout, service: str) -> tuple[Counter[str], Counter[str]]:

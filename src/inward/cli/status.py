@@ -106,8 +106,8 @@ class _Found:
         if self._supervised:
             print_line(f"supervised by `inward up`, process {self._running.pid}")
         else:
-            gone = f"`inward up` (process {self._running.pid}) is gone; calls are decided as before, and nothing is renewed or recorded"
-            print_line(styled(gone, "red"))
+            gone = f"`inward up` (process {self._running.pid}) is gone: calls are decided as before,"
+            print_line(styled(f"{gone} and nothing is renewed or recorded", "red"))
             print_line(f"`inward up{option}` takes over what runs, `inward down{option}` ends it")
         table = Table(["service", "state", "takes calls at", "mode", "routes of", "SVID expires in", ""])
         table.add([self._row(name, service) for name, service in self._running.services.items()])
@@ -138,7 +138,8 @@ class _Found:
             wanted: Policy | None = load_policy(self._layout.system)
         except InvalidSystemError as error:
             count = len(error.mistakes)
-            remark(styled(f"the system folder has {count} mistake{'s' if count > 1 else ''}, so it is not enforced: see `inward check`", "yellow"))
+            mistakes = f"{count} mistake{'s' if count > 1 else ''}"
+            remark(styled(f"the system folder has {mistakes}, so it is not enforced: see `inward check`", "yellow"))
             return
         if self._policy and wanted and wanted.version != self._policy.version:
             remark(styled(f"the system folder is at {wanted.version}, which is not enforced yet", "yellow"))

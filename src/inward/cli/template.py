@@ -1,4 +1,4 @@
-"""What `inward init` writes: a system of two small services that runs as it is, with comments that say what to change."""
+"""What `inward init` writes: a system of two small services that runs as it is, with comments."""
 
 from __future__ import annotations
 

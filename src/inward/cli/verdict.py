@@ -10,14 +10,14 @@ from inward.cli.output import Style, printable
 from inward.policy.decision import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from inward.control.bundle import Policy
     from inward.record.call import Call
 
 Outcome = Literal["allowed", "refused", "observed", "unreachable"]
 SERVER_ERROR = 500
-STYLES: dict[Outcome, Style] = {"allowed": "green", "refused": "red", "observed": "yellow", "unreachable": "red"}
+STYLES: Mapping[str, Style] = {"allowed": "green", "refused": "red", "observed": "yellow", "unreachable": "red"}
 
 # What a reason code means, for whoever operates the system.
 MEANINGS = {

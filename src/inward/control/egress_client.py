@@ -107,7 +107,9 @@ class Answer:
     @property
     def problem(self) -> dict[str, str]:
         """What an enforcer says of its refusal (RFC 9457); a service could say the like, so it proves nothing."""
-        if (self.header("content-type") or "").partition(";")[0].strip() != PROBLEM or len(self.body) > MAX_PROBLEM_BYTES:
+        if (self.header("content-type") or "").partition(";")[0].strip() != PROBLEM or len(
+            self.body
+        ) > MAX_PROBLEM_BYTES:
             return {}
         try:
             return msgspec.json.decode(self.body, type=_Problem).told()

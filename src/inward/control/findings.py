@@ -81,7 +81,11 @@ def _of_service(service: Service, system: System) -> Iterator[Finding]:
     if not service.operations:
         every = "every call to it is refused" if service.mode is Mode.ENFORCE else "every call to it is let through"
         yield Finding(
-            "finding", "undocumented", service.place, f"`{service.name}` has no API description: {every}", "give it an `api`"
+            "finding",
+            "undocumented",
+            service.place,
+            f"`{service.name}` has no API description: {every}",
+            "give it an `api`",
         )
     observed = [operation for operation in service.operations if operation.mode is Mode.OBSERVE]
     if service.mode is Mode.OBSERVE:
@@ -109,7 +113,9 @@ def _not_granted(service: Service, operations: Iterable[Operation], system: Syst
     idle = [operation for operation in operations if not any(True for _ in system.engine.index.cells_of(operation.id))]
     if idle:
         what = f"nobody was granted {_names(operation.id for operation in idle)}"
-        hint = f"`inward allow CALLER {idle[0].id} --reason …` grants one" if len(idle) == len(service.operations) else ""
+        hint = (
+            f"`inward allow CALLER {idle[0].id} --reason …` grants one" if len(idle) == len(service.operations) else ""
+        )
         yield Finding("note", "not_granted", service.place, what, hint)
 
 
@@ -128,7 +134,9 @@ def _of_policy(policy: Policy, now: datetime) -> Iterator[Finding]:
     if policy.expires is not None and policy.expires - now <= SOON:
         days = max((policy.expires - now).days, 0)
         left = "in less than a day" if days == 0 else f"in {days} day{'s' if days > 1 else ''}"
-        yield Finding("note", "expires_soon", policy.place, f"`{policy.id}` expires {left}", "set a later @expires, or let it go")
+        yield Finding(
+            "note", "expires_soon", policy.place, f"`{policy.id}` expires {left}", "set a later @expires, or let it go"
+        )
     parts = open_parts(policy) if policy.effect == "permit" else ()
     if parts:
         who = "any service, those to come too" if "principal" in parts else "whom it names"
@@ -149,8 +157,7 @@ def _of_slow_path(system: System) -> Iterator[Finding]:
     for cell, policies in slow_cells(system):
         cells[tuple(policy.id for policy in policies), cell.construct].append(cell)
     for (ids, construct), found in cells.items():
-        policies = [system.policies.by_id[name] for name in ids]
-        place = policies[0].place if policies else Place("")
+        place = system.policies.by_id[ids[0]].place if ids else Place("policies")
         pairs = _names(f"{cell.caller} → {cell.operation}" for cell in found)
         yield Finding(
             "note",

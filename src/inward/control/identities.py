@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from inward.authority.rotation import due, renewal_time
 from inward.control.events import Event
 from inward.envoy.tls import bundle_secret, svid_secret
+from inward.errors import InwardError
 
 if TYPE_CHECKING:
     from inward.authority.ca import Authority
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from inward.identity.spiffe_id import SpiffeID
     from inward.identity.svid import X509SVID
 
-LONGEST_SLEEP_SECONDS = 1.0  # so that a clock that jumps is noticed
-SHORTEST_SLEEP_SECONDS = 0.05
+LONGEST_SLEEP = timedelta(seconds=1)  # so that a clock that jumps is noticed
+SHORTEST_SLEEP = timedelta(milliseconds=50)
 
 
 class Identities:
@@ -38,16 +39,23 @@ class Identities:
 
     def renew(self, now: datetime) -> datetime:
         """Renew whatever is due at `now`; return when to look again."""
-        changed = self._authority.tick(now)
+        following = now + LONGEST_SLEEP
+        try:
+            changed = self._authority.tick(now)
+            following = self._authority.next_event(now)
+        except InwardError as error:
+            # The CA that signs now goes on doing so; there is time until the end of its life.
+            self._told(Event("warning", f"the next authority cannot be prepared: {error.message}"))
+            changed = False
         bundle = self._authority.bundle(now)
         if changed and self._held:
             text = f"the trust bundle has changed: {len(bundle.authorities)} authorities"
             self._told(Event("identity", text, {"authorities": len(bundle.authorities)}))
         secret = bundle_secret(bundle.trust_domain, bundle.pem.decode())
-        following = self._authority.next_event(now)
-        for name, (spiffe_id, folder) in self._wanted.items():
-            # INVARIANT: the bundle goes first: nobody presents an SVID whose CA was not handed out before.
+        # INVARIANT: all bundles go first: nobody presents an SVID of a CA that a callee has not heard of.
+        for _, folder in self._wanted.values():
             folder.write("bundle.json", [secret])
+        for name, (spiffe_id, folder) in self._wanted.items():
             held = self._held.get(name)
             if held is None or due(*held, now):
                 svid = self._authority.issue(spiffe_id, now)
@@ -57,13 +65,9 @@ class Identities:
         return following
 
     async def keep(self) -> None:
-        """Renew for as long as this runs; a failure is told and tried again."""
+        """Renew for as long as this runs."""
         while True:
             now = datetime.now(UTC)
-            pause = LONGEST_SLEEP_SECONDS
-            try:
-                following = await asyncio.to_thread(self.renew, now)
-                pause = (following - now).total_seconds()
-            except Exception as error:  # noqa: BLE001 - identities must go on being renewed whatever happened once
-                self._told(Event("warning", f"identities cannot be renewed: {error}"))
-            await asyncio.sleep(min(max(pause, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS))
+            following = await asyncio.to_thread(self.renew, now)
+            pause = min(max(following - datetime.now(UTC), SHORTEST_SLEEP), LONGEST_SLEEP)
+            await asyncio.sleep(pause.total_seconds())

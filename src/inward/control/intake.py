@@ -33,7 +33,8 @@ class Intake:
         self._catalog = catalog
         self._told = told
         self._tailers: dict[str, Tailer] = {}
-        self._pending: dict[str, list[Entry]] = {}
+        self._pending: list[Entry] = []
+        self._count = 0
 
     def follow(self, service: str) -> Tailer:
         """Read the log of a service from now on, from where the record ends."""
@@ -52,19 +53,18 @@ class Intake:
 
     def take(self) -> int:
         """Record what is there now; return how many lines. Raises `RecordWriteError`, and then nothing is lost."""
-        count = 0
-        for service, tailer in list(self._tailers.items()):
-            pending = self._pending.setdefault(service, [])
-            if not pending:
+        if not self._pending:
+            for service, tailer in list(self._tailers.items()):
                 for found in tailer.read(READ_BYTES):
-                    count += 1
+                    self._count += 1
                     entry = found if isinstance(found, Gap) else self._entry(found, service)
                     if entry is not None:
-                        pending.append(entry)
-            if count or pending:
-                # What could not be written stays pending: the tailer does not give it a second time.
-                self._recorder.append(pending, [tailer.position])
-                pending.clear()
+                        self._pending.append(entry)
+        if self._count:
+            # One append, so one fsync, for all services. What it refuses stays pending: no tailer gives it twice.
+            self._recorder.append(self._pending, [tailer.position for tailer in self._tailers.values()])
+        self._pending.clear()
+        count, self._count = self._count, 0
         return count
 
     def _entry(self, line: Line, service: str) -> Entry | None:
@@ -96,7 +96,15 @@ class Intake:
             pause = FASTEST_POLL_SECONDS if count else min(pause * 1.5, SLOWEST_POLL_SECONDS)
             await asyncio.sleep(pause)
             for service, tailer in list(self._tailers.items()):
-                done = self._recorder.checkpointed(tailer.log)
-                if done is not None:
-                    tailer.folder.delete_before(done.number)
+                self._delete_recorded(tailer)
                 rotate(service, tailer.folder)
+
+    def _delete_recorded(self, tailer: Tailer) -> None:
+        """Delete log files that are in the record for good."""
+        done = self._recorder.checkpointed(tailer.log)
+        if done is None or not any(number < done.number for number in tailer.folder.numbers()):
+            return
+        gaps = tailer.late()
+        if gaps:
+            self._recorder.append(gaps)
+        tailer.folder.delete_before(done.number)

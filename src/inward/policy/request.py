@@ -23,16 +23,17 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cedarpy import pst
 
+from inward.catalog.model import ParameterType
 from inward.errors import InwardError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from inward.catalog.model import Operation, Parameter, ParameterType
+    from inward.catalog.model import Operation, Parameter
     from inward.policy.model import Policy
 
 # Values in plain form, each to be matched in full.
@@ -169,13 +170,24 @@ def _spellings(name: str) -> str:
     return "(?i:" + literal_pattern(name).replace("_", r"[_.\[]") + ")"
 
 
+_PLAIN_QUERY = re.compile(PLAIN_QUERY, re.ASCII)
+_PLAIN_VALUES: dict[tuple[Where, ParameterType], re.Pattern[str]] = {
+    (where, kind): re.compile(value_pattern(where, kind), re.ASCII)
+    for where in get_args(Where)
+    for kind in get_args(ParameterType)
+}
+
+
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.ASCII)
+def _finders(name: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Return what finds a query parameter, its assignment, and a second appearance."""
+    patterns = (occurs_pattern(name), assigned_pattern(name), twice_pattern(name))
+    first, second, third = (re.compile(pattern, re.ASCII) for pattern in patterns)
+    return first, second, third
 
 
 def _require_plain(query: str) -> Literal[True]:
-    if not _compiled(PLAIN_QUERY).fullmatch(query):
+    if not _PLAIN_QUERY.fullmatch(query):
         raise BadParameterError(
             "the query is not in plain form",
             hint="a condition reads it: write it as NAME=VALUE joined by `&`, and encode nothing in a name",
@@ -185,10 +197,11 @@ def _require_plain(query: str) -> Literal[True]:
 
 def _query_text(name: str, query: str) -> str | None:
     """Return the raw value of a parameter in a plain query; None where it does not appear."""
-    if not _compiled(occurs_pattern(name)).search(query):
+    occurs, assigned, twice = _finders(name)
+    if not occurs.search(query):
         return None
-    found = _compiled(assigned_pattern(name)).search(query)
-    if found is None or _compiled(twice_pattern(name)).search(query):
+    found = assigned.search(query)
+    if found is None or twice.search(query):
         raise BadParameterError(
             f"the query parameter `{name}` is not in plain form",
             hint=f"a condition reads it: write it at most once, as `{name}=VALUE`, spelled exactly so",
@@ -197,7 +210,7 @@ def _query_text(name: str, query: str) -> str | None:
 
 
 def _value(parameter: Parameter, text: str) -> str | int | bool:
-    if not _compiled(value_pattern(parameter.where, parameter.type)).fullmatch(text):
+    if not _PLAIN_VALUES[parameter.where, parameter.type].fullmatch(text):
         raise BadParameterError(
             f"the {parameter.where} parameter `{parameter.name}` is no {parameter.type} in plain form",
             hint="a condition reads it: write it without percent-encoding",

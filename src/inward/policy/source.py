@@ -20,7 +20,7 @@ from inward.errors import Mistake, Place
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_POLICY_CHARACTERS = 256 * 1024
 MAX_BRACKETS = 50
-MAX_DEPTH = 300  # cedarpy 4.12 overflows 8 MiB of stack at 1,000 to 1,500; it refuses trees of over 100 by itself
+MAX_DEPTH = 300  # far from where cedarpy 4.12 overflows 2 MiB of stack; it refuses trees of over 100 by itself
 MAX_GROWTH = 10_000  # tokens that writing `has` and `is … in` out in full may add
 MAX_MISTAKES = 100  # of one file: after these, the rest is more of the same
 

@@ -36,7 +36,7 @@ def policy(clauses: str) -> Policy:
         ),
         ("unless { context.a && context.b }", [("unless", ["context.a && context.b"])]),
         (
-            'when { // if { && \n context.a\n // and\n && context.b // end\n } unless {"} when {" == context.x }when { true }',
+            'when { // if { && \n context.a\n // and\n && context.b\n } unless {"} when {" == context.x }when { true }',
             [("when", ["context.a", "context.b"]), ("unless", ['"} when {" == context.x']), ("when", ["true"])],
         ),
         ("when { (true && false) && {a: true && true}.a }", [("when", ["(true && false)", "{a: true && true}.a"])]),
