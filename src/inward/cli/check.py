@@ -106,7 +106,6 @@ def _print_slow(policy: Policy, *, as_json: bool) -> None:
     elif not found:
         print_line("Envoy decides everything by itself")
     else:
-        rows: list[list[str]] = []
         table = Table(["caller", "operation", "Envoy cannot decide", "in"])
         table.add(
             [

@@ -38,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
 @app.callback(invoke_without_command=True)
 def _program(
     context: typer.Context,

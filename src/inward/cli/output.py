@@ -8,6 +8,7 @@ Results go to standard output, remarks to standard error, so that a result can b
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import sys
 from itertools import zip_longest
@@ -57,7 +58,12 @@ def styled(text: str, style: Style) -> Text:
 def _console(*, remarks: bool = False) -> Console:
     # Made anew each time: standard output may have been replaced since (by a test, by a pipe that broke).
     return Console(
-        file=sys.stderr if remarks else sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        file=sys.stderr if remarks else sys.stdout,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
     )
 
 

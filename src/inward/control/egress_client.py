@@ -32,10 +32,10 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110 secti
 _BREAKS = re.compile(rb"[\r\n\0]")
 
 
-class UnreachableEgressError(InwardError):
-    """The egress of a service did not answer, or not in HTTP."""
+class NoAnswerError(InwardError):
+    """A call got no answer, not even that of an enforcer."""
 
-    code = "unreachable_egress"
+    code = "no_answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class _Problem(msgspec.Struct):
 
 
 def make_call(service: RunningService, outgoing: Outgoing, seconds: float = 30.0) -> Answer:
-    """Make one call as `service`; raise `UnreachableEgressError` where its egress does not answer within `seconds`."""
+    """Make one call as `service`; raise `NoAnswerError` where nothing answers within `seconds`."""
     address = parse_address(service.egress)
     started = time.monotonic()
     try:
@@ -142,11 +142,15 @@ def make_call(service: RunningService, outgoing: Outgoing, seconds: float = 30.0
             response = http.client.HTTPResponse(connection, method=outgoing.method.decode("ascii"))
             response.begin()
             body = response.read()
+    except TimeoutError as error:
+        raise NoAnswerError(
+            f"`{outgoing.callee}` did not answer within {seconds:g} seconds", hint="wait longer: `--timeout SECONDS`"
+        ) from error
     except (OSError, http.client.HTTPException) as error:
-        what = "it did not answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-        raise UnreachableEgressError(
-            f"the egress of this service at `{service.egress}` does not answer: {what.lower()}",
-            hint="is the system running? `inward status` says so",
+        said = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+        raise NoAnswerError(
+            f"the egress of this service at `{service.egress}` does not answer: {said.lower()}",
+            hint="`inward status` says what runs",
         ) from error
     headers = tuple((name, value) for name, value in response.getheaders())
     return Answer(response.status, response.reason, headers, body, time.monotonic() - started)

@@ -23,6 +23,7 @@ OBSERVED = "observed-"  # what the slow path puts before the reason of a refusal
 PROXY_AUTHENTICATION_REQUIRED = 407
 BAD_REQUEST = 400
 _ANSWERED = "via_upstream"
+_HUNG_UP = "DC"
 _RBAC = "envoy.filters.http.rbac"
 _SLOW = "envoy.filters.http.ext_authz"
 
@@ -59,7 +60,7 @@ INGRESS_FIELDS = {
     "slow": f"%DYNAMIC_METADATA({_SLOW}:x-inward-decision)%",
 }
 
-EGRESS_FIELDS = {"e": "e", **_REQUEST, "a": "%REQ(:AUTHORITY)%"}
+EGRESS_FIELDS = {"e": "e", **_REQUEST, "a": "%REQ(:AUTHORITY)%", "ub": "%UPSTREAM_WIRE_BYTES_SENT%"}
 
 CONNECTION_FIELDS = {
     "e": "c",
@@ -93,6 +94,7 @@ class _Line(msgspec.Struct):
     sn: str | None = None
     slow: str | None = None
     a: str | None = None
+    ub: int | None = None
     peer_address: str | None = None
 
 
@@ -190,6 +192,8 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
 def _egress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call | None:
     if entry.d == _ANSWERED:
         return None  # the callee's ingress tells this call
+    if entry.ub and _HUNG_UP in (entry.f or "").split(","):
+        return None  # so it does if the caller hung up when the request had gone out
     name = (entry.a or "").rpartition(":")[0] or entry.a or ""
     callee = catalog.services.get(name)
     reason = Reason.UNREACHABLE
