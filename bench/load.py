@@ -1,4 +1,4 @@
-"""A load generator: keep-alive HTTP/1.1 over mutual TLS, one request in flight a connection, nothing parsed but lengths."""
+"""A load generator: keep-alive HTTP/1.1 over mutual TLS, one request in flight a connection, answers not parsed."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def run_load(
     connections: int,
     seconds: float,
 ) -> Load:
-    """Send `requests` in turn over `connections` connections with the identities `contexts`; every answer must be a 200."""
+    """Send `requests` in turn over `connections` connections, as the identities `contexts`; each must get a 200."""
     selector = selectors.DefaultSelector()
     following = itertools.cycle(requests)
     for _, context in zip(range(connections), itertools.cycle(contexts), strict=False):
         raw = socket.create_connection(address)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = context.wrap_socket(raw)
-        connection.setblocking(False)
+        connection.settimeout(0)
         selector.register(connection, selectors.EVENT_READ)
         connection.send(next(following))
     calls = 0

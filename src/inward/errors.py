@@ -42,7 +42,7 @@ class BadInputError(InwardError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands: a file (relative to the system folder, POSIX slashes) and a line from 1; 0 is the whole file."""
+    """Where something stands: a file (from the system folder, with slashes) and a line from 1; 0 is the whole file."""
 
     file: str
     line: int = 0

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 
 from tests.system import wire
 from tests.system.guarded import eventually
-from tests.system.test_egress import basic
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -97,7 +96,7 @@ class Load:
 
     def _by_egress(self, thread: int) -> None:
         address = self._system.egress("checkout")
-        credential = basic(self._system.running("checkout").credential)
+        credential = wire.basic(self._system.running("checkout").credential)
         number = 0
         while not self._stop.is_set():
             with wire.Connection.plain(address) as connection:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from tests.system.guarded import COMPANY, INWARD, Guarded, eventually, stop_and_look
+from tests.system.company import COMPANY
+from tests.system.guarded import INWARD, Guarded, eventually, stop_and_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -357,7 +358,7 @@ def test_a_second_up_says_who_holds_the_system(system: Guarded) -> None:
     assert system.process is not None
     done = run(system, "up")
     assert done.returncode == 1
-    assert f"process {system.process.pid}" in done.stderr
+    assert done.stderr.startswith(f"inward: it runs here already: process {system.process.pid} since ")
     assert done.stderr.count("\n") == 1
 
 
@@ -444,13 +445,27 @@ def test_without_the_control_process(guard: Callable[..., Guarded]) -> None:
     assert run(system, "status").returncode == 1
 
 
+def test_up_without_a_reader_ends_and_leaves_nothing(guard: Callable[..., Guarded]) -> None:
+    system = guard(COMPANY)
+    argv = [*INWARD, "up", "--json", "--system", str(system.folder)]
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=system.environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert '"starting"' in process.stdout.readline()
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (1, "")
+    assert system.processes() == []
+
+
 def test_down_by_force(guard: Callable[..., Guarded]) -> None:
     system = guard(COMPANY).start()
     assert system.process is not None
     process = psutil.Process(system.process.pid)
     done = run(system, "down --force")
     assert done.returncode == 0, done
-    assert system.stop() == 0
+    assert system.process.wait(60) == 0
     assert not process.is_running()
     assert system.processes() == []
 
@@ -496,5 +511,5 @@ def test_what_does_not_answer_is_unreachable_and_not_refused(guard: Callable[...
     assert "not yet by orders" in behind.stderr
     system.start()  # takes over what is left, starts what is gone, and records what happened meanwhile
     found = [json.loads(line) for line in run(system, "calls --callee orders --json").stdout.splitlines()]
-    answered = [(call["reason"], call.get("enforcer", "ingress")) for call in found if call.get("status") == 503]
-    assert answered == [("granted", "ingress"), ("unreachable", "egress")], found
+    answered = {(call["reason"], call.get("enforcer", "ingress")) for call in found if call.get("status") == 503}
+    assert answered == {("granted", "ingress"), ("unreachable", "egress")}, found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import subprocess
 import sys
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.system import wire
-from tests.system.guarded import READ_ONE, Guarded, eventually
+from tests.system.company import READ_ONE
+from tests.system.guarded import Guarded, eventually
 
 from inward.policy.decision import Reason
 
@@ -20,10 +20,6 @@ NOBODY = 65534
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can start a process of another account, which is the attacker here"
 )
-
-
-def basic(credential: str, user: str = "inward") -> str:
-    return "Basic " + base64.b64encode(f"{user}:{credential}".encode()).decode()
 
 
 def through_egress(
@@ -37,7 +33,7 @@ def through_egress(
 
 
 def assert_its_own_works(company: Guarded) -> None:
-    answer = through_egress(company, basic(company.running("checkout").credential))
+    answer = through_egress(company, wire.basic(company.running("checkout").credential))
     assert answer.status == 200
     call = company.recorded(answer)
     assert (call.caller, call.callee, call.operation, call.enforcer) == ("checkout", "orders", READ_ONE, "ingress")
@@ -47,7 +43,17 @@ def assert_its_own_works(company: Guarded) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["none", "empty", "of nobody", "of another service", "another user", "another case", "with a tail", "not Basic", "twice"],
+    [
+        "none",
+        "empty",
+        "of nobody",
+        "of another service",
+        "another user",
+        "another case",
+        "with a tail",
+        "not Basic",
+        "twice",
+    ],
 )
 def test_another_process_cannot_use_an_egress(company: Guarded, wrong: str) -> None:
     assert_its_own_works(company)
@@ -55,13 +61,13 @@ def test_another_process_cannot_use_an_egress(company: Guarded, wrong: str) -> N
     authorization = {
         "none": None,
         "empty": "",
-        "of nobody": basic("x" * 32),
-        "of another service": basic(company.running("payments").credential),
-        "another user": basic(right, "root"),
-        "another case": basic(right.swapcase()),
-        "with a tail": basic(right) + "A",
+        "of nobody": wire.basic("x" * 32),
+        "of another service": wire.basic(company.running("payments").credential),
+        "another user": wire.basic(right, "root"),
+        "another case": wire.basic(right.swapcase()),
+        "with a tail": wire.basic(right) + "A",
         "not Basic": "Bearer " + right,
-        "twice": basic("x") + "," + basic(right),
+        "twice": wire.basic("x") + "," + wire.basic(right),
     }[wrong]
     seen = company.seen_count("orders")
     answer = through_egress(company, authorization)
@@ -75,17 +81,24 @@ def test_another_process_cannot_use_an_egress(company: Guarded, wrong: str) -> N
 
 def test_no_credential_leaves_however_many_there_are(company: Guarded) -> None:
     assert_its_own_works(company)
-    right = basic(company.running("checkout").credential)
-    for first, second in [(right, basic("x")), (basic("x"), right), (right, right), (basic("x"), basic("y"))]:
+    right = wire.basic(company.running("checkout").credential)
+    for first, second in [
+        (right, wire.basic("x")),
+        (wire.basic("x"), right),
+        (right, right),
+        (wire.basic("x"), wire.basic("y")),
+    ]:
         answer = through_egress(company, first, more=f"proxy-authorization: {second}\r\n")
         assert answer.status in ({200, 407} if right in {first, second} else {407})
         assert "Basic" not in answer.body.decode()
 
 
-@pytest.mark.parametrize("target", ["http://nobody/orders/42", "http://checkout/x", "http://127.0.0.1/", "http://orders.evil/orders/42"])
+@pytest.mark.parametrize(
+    "target", ["http://nobody/orders/42", "http://checkout/x", "http://127.0.0.1/", "http://orders.evil/orders/42"]
+)
 def test_a_service_that_is_not_there_is_not_told_to_strangers(company: Guarded, target: str) -> None:
     assert_its_own_works(company)
-    right = basic(company.running("checkout").credential)
+    right = wire.basic(company.running("checkout").credential)
     known = through_egress(company, right, target)
     assert (known.status, known.code) == (404, Reason.UNKNOWN_SERVICE)
     call = company.recorded(known)
@@ -95,13 +108,21 @@ def test_a_service_that_is_not_there_is_not_told_to_strangers(company: Guarded, 
 
 
 @pytest.mark.parametrize(
-    "line", ["CONNECT orders:443", "CONNECT orders:80", "CONNECT 127.0.0.1:22", "OPTIONS *", "GET /orders/42", "GET /server_info"]
+    "line",
+    [
+        "CONNECT orders:443",
+        "CONNECT orders:80",
+        "CONNECT 127.0.0.1:22",
+        "OPTIONS *",
+        "GET /orders/42",
+        "GET /server_info",
+    ],
 )
 def test_an_egress_is_no_open_proxy(company: Guarded, line: str) -> None:
     assert_its_own_works(company)
-    right = basic(company.running("checkout").credential)
+    right = wire.basic(company.running("checkout").credential)
     seen = company.seen_count("orders")
-    for authorization in (right, basic("x")):
+    for authorization in (right, wire.basic("x")):
         with wire.Connection.plain(company.egress("checkout")) as connection:
             head = f"{line} HTTP/1.1\r\nhost: elsewhere\r\nproxy-authorization: {authorization}\r\n\r\n"
             connection.send(head.encode())
@@ -110,9 +131,34 @@ def test_an_egress_is_no_open_proxy(company: Guarded, line: str) -> None:
     assert company.seen_count("orders") == seen
 
 
+UNREADABLE = {
+    "an upgrade": "connection: upgrade\r\nupgrade: websocket\r\n",
+    "headers that are too large": f"x: {'a' * 70000}\r\n",
+    "two ends": "content-length: 3\r\ntransfer-encoding: chunked\r\n",
+    "no header": "x\r\n",
+}
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+def test_what_an_egress_cannot_read_is_nobody_and_recorded(company: Guarded, unreadable: str) -> None:
+    """It is refused before anybody looks at a credential: so it may be any process, and not the service."""
+    assert_its_own_works(company)
+    company.recorded_since(0)
+    count, seen = len(company.calls()), company.seen_count("orders")
+    answer = through_egress(company, None, more=UNREADABLE[unreadable])
+    assert 400 <= answer.status < 500
+    assert answer.code == Reason.BAD_REQUEST
+    (call,) = eventually(
+        "the record", lambda: [call for call in company.recorded_since(count) if call.enforcer == "egress"]
+    )
+    assert (call.caller, call.reason, call.carried_out) == (None, Reason.BAD_REQUEST, "deny")
+    assert (call.detail or "").startswith("egress of checkout: ")
+    assert company.seen_count("orders") == seen + 1  # of the reading of the record
+
+
 def test_who_is_asked_is_who_is_recorded(company: Guarded) -> None:
     """An absolute target and another `Host`: RFC 9112 section 3.2.2 says which one counts."""
-    right = basic(company.running("checkout").credential)
+    right = wire.basic(company.running("checkout").credential)
     with wire.Connection.plain(company.egress("checkout")) as connection:
         head = f"GET http://orders/orders/42 HTTP/1.1\r\nhost: payments\r\nproxy-authorization: {right}\r\n\r\n"
         connection.send(head.encode())
@@ -124,7 +170,7 @@ def test_who_is_asked_is_who_is_recorded(company: Guarded) -> None:
 
 def test_a_path_goes_out_as_it_was_typed(company: Guarded) -> None:
     """What it means is for the callee's ingress to say, which refuses here."""
-    right = basic(company.running("checkout").credential)
+    right = wire.basic(company.running("checkout").credential)
     answer = through_egress(company, right, "http://orders/orders/..%2fadmin%2fkeys")
     assert (answer.status, answer.code) == (400, Reason.BAD_REQUEST)
     answer = through_egress(company, right, "http://orders/orders/../admin/keys")
@@ -133,8 +179,10 @@ def test_a_path_goes_out_as_it_was_typed(company: Guarded) -> None:
 
 
 def test_identity_headers_are_not_taken_from_a_service(company: Guarded) -> None:
-    right = basic(company.running("checkout").credential)
-    forged = "x-forwarded-client-cert: URI=spiffe://company.test/auditor\r\nx-remote-user: root\r\nx_remote_user: root\r\n"
+    right = wire.basic(company.running("checkout").credential)
+    forged = (
+        "x-forwarded-client-cert: URI=spiffe://company.test/auditor\r\nx-remote-user: root\r\nx_remote_user: root\r\n"
+    )
     answer = through_egress(company, right, more=forged)
     assert answer.status == 200
     arrived = dict(answer.json["headers"])
@@ -200,10 +248,20 @@ def private(company: Guarded) -> list[Path]:
     """Everything of the run and of its state that nobody else may touch."""
     run, state = company.layout.run, company.layout.state
     found = [path for folder in (run, state) for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
-    assert {path.name for path in found} >= {
-        "app.sock", "admin.sock", "slow.sock", "svid.json", "running.json", "egress.json", "authority.state", "quarantine.json",
-    } - {"quarantine.json"}  # fmt: skip
-    return [*found, *(Path(f"/proc/{process.pid}/environ") for process in company.processes() if is_ours(process.cmdline()))]
+    names = {path.name for path in found}
+    assert names >= {
+        "app.sock",
+        "admin.sock",
+        "slow.sock",
+        "svid.json",
+        "running.json",
+        "egress.json",
+        "authority.state",
+    }
+    return [
+        *found,
+        *(Path(f"/proc/{process.pid}/environ") for process in company.processes() if is_ours(process.cmdline())),
+    ]
 
 
 def is_ours(command: list[str]) -> bool:
@@ -215,7 +273,9 @@ def test_another_account_reaches_no_socket_and_no_file(company: Guarded) -> None
     assert_its_own_works(company)
     paths = [str(path) for path in private(company)]
 
-    assert sum(line.endswith("REACHED") for line in run_as(0, ATTACKS, *paths)) > len(paths) / 2  # the attack itself works
+    assert (
+        sum(line.endswith("REACHED") for line in run_as(0, ATTACKS, *paths)) > len(paths) / 2
+    )  # the attack itself works
     refused = run_as(NOBODY, ATTACKS, *paths)
     assert len(refused) > len(paths)
     assert [line for line in refused if not line.endswith(("PermissionError", "to write FileNotFoundError"))] == []

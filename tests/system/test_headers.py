@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.system import wire
-from tests.system.guarded import Guarded, Seen
 
 from inward.envoy.ingress import IDENTITY_HEADERS
+
+if TYPE_CHECKING:
+    from tests.system.guarded import Guarded, Seen
 
 pytestmark = pytest.mark.xdist_group("company")
 
@@ -25,7 +28,14 @@ WRITTEN = {
 
 def spellings(name: str) -> list[str]:
     """Return names that some app takes for `name`."""
-    return [name, name.upper(), name.title(), name.replace("-", "_"), name.replace("-", "_", 1), name.upper().replace("-", "_")]
+    return [
+        name,
+        name.upper(),
+        name.title(),
+        name.replace("-", "_"),
+        name.replace("-", "_", 1),
+        name.upper().replace("-", "_"),
+    ]
 
 
 def only_request(company: Guarded, since: int) -> Seen:
@@ -71,7 +81,9 @@ def test_an_identity_header_of_the_caller_never_arrives(company: Guarded, name: 
         assert_only_ours(seen)
 
 
-@pytest.mark.parametrize("name", ["x-inward-operation", "x-inward-decision", "X-Inward-Caller", "x_inward_decision", "x-envoy-original-path"])
+@pytest.mark.parametrize(
+    "name", ["x-inward-operation", "x-inward-decision", "X-Inward-Caller", "x_inward_decision", "x-envoy-original-path"]
+)
 def test_our_own_headers_are_not_taken_from_a_caller(company: Guarded, name: str) -> None:
     since = company.seen_count("orders")
     with company.connect("orders", "reader") as connection:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import forge
 from tests.system import wire
-from tests.system.guarded import READ_ONE, TRUST_DOMAIN, Guarded, eventually
+from tests.system.company import READ_ONE, TRUST_DOMAIN
+from tests.system.guarded import Guarded, eventually
 
 from inward.policy.decision import Reason
 
@@ -32,7 +33,7 @@ FORGERIES: dict[str, Callable[[forge.Issuer], forge.Pair]] = {
     "expired": lambda issuer: forge.expired(issuer, READER),
     "not yet valid": lambda issuer: forge.not_yet_valid(issuer, READER),
     "two URI names, the right one last": lambda issuer: forge.two_uris(issuer, "spiffe://elsewhere.example/x", READER),
-    "a DNS name alone": lambda issuer: forge.dns_only(issuer),
+    "a DNS name alone": forge.dns_only,
     "the SPIFFE ID as a DNS name": lambda issuer: forge.dns_spelling(issuer, READER),
     "a CA certificate as a leaf": lambda issuer: forge.ca_leaf(issuer, READER),
     "signed by a leaf": lambda issuer: forge.signed_by_leaf(issuer, f"spiffe://{TRUST_DOMAIN}/stranger", READER),
@@ -87,7 +88,9 @@ def test_a_forged_certificate_is_refused(company: Guarded, forged: str) -> None:
     assert company.seen_count("orders") == seen
 
 
-@pytest.mark.parametrize("second", ["spiffe://elsewhere.example/x", AUDITOR, READER, "https://reader.example", READER + ","])
+@pytest.mark.parametrize(
+    "second", ["spiffe://elsewhere.example/x", AUDITOR, READER, "https://reader.example", READER + ","]
+)
 def test_two_names_are_nobody(company: Guarded, second: str) -> None:
     """Envoy's validator looks at the first URI name alone, so such a caller gets as far as the policy."""
     assert company.call("orders", "reader", "GET", "/orders/42").status == 200

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.system import wire
-from tests.system.guarded import READ_ONE, Guarded, eventually
-from tests.system.test_egress import basic
+from tests.system.company import READ_ONE
+from tests.system.guarded import Guarded, eventually
 
 from inward.policy.decision import Reason
 
@@ -41,7 +41,7 @@ def test_an_allowed_call_has_every_field(company: Guarded) -> None:
 
 def test_bytes_are_counted(company: Guarded) -> None:
     with company.connect("orders", "auditor") as connection:
-        answer = connection.call("POST", "/orders", host="orders", body=b"x" * 12345)
+        answer = connection.call("POST", "/orders", host="orders", body="x" * 12345)
     call = company.recorded(answer)
     assert (call.bytes_in, call.bytes_out) == (12345, len(answer.body))
 
@@ -77,11 +77,13 @@ def assert_tells_nothing(company: Guarded, answer: wire.Answer) -> None:
 
 
 def test_a_condition_that_fails_is_not_told(company: Guarded) -> None:
-    right = basic(company.running("checkout").credential)
+    right = wire.basic(company.running("checkout").credential)
 
     def listed(status: str) -> wire.Answer:
         with wire.Connection.plain(company.egress("checkout")) as connection:
-            return connection.call("GET", f"http://orders/orders?status={status}", host="orders", proxy_authorization=right)
+            return connection.call(
+                "GET", f"http://orders/orders?status={status}", host="orders", proxy_authorization=right
+            )
 
     allowed = listed("closed")
     assert allowed.status == 200
@@ -106,11 +108,13 @@ def test_every_call_is_there_once(company: Guarded) -> None:
         for number in range(300):
             method = "GET" if number % 3 else "DELETE"
             path = f"/orders/{nonce}-{number}"
-            streams.append(frames.request([(":method", method), (":path", path), (":scheme", "https"), (":authority", "orders")]))
+            streams.append(
+                frames.request([(":method", method), (":path", path), (":scheme", "https"), (":authority", "orders")])
+            )
             expected[path, "allow" if number % 3 else "deny"] += 1
         answers = frames.answers(streams)
     assert Counter(answer.status for answer in answers.values()) == {200: 200, 403: 100}
-    right = basic(company.running("checkout").credential)
+    right = wire.basic(company.running("checkout").credential)
     with wire.Connection.plain(company.egress("checkout")) as connection:
         for number in range(100):
             path = f"/orders/{nonce}-e{number}"
@@ -137,7 +141,7 @@ def test_a_caller_that_hangs_up_is_there_once(company: Guarded, way: str) -> Non
         target, fields = path, {"x-delay": "1"}
     else:
         connection = wire.Connection.plain(company.egress("checkout"))
-        fields = {"x-delay": "1", "proxy-authorization": basic(company.running("checkout").credential)}
+        fields = {"x-delay": "1", "proxy-authorization": wire.basic(company.running("checkout").credential)}
         target = f"http://orders{path}"
     with connection:
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
-from tests.system.guarded import SMALL
+from tests.system.company import SMALL
 from tests.system.load import Load
 
 if TYPE_CHECKING:

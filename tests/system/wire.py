@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import socket
@@ -68,6 +69,11 @@ class Answer:
         return str(self.json["instance"]).removeprefix("urn:uuid:") if self.code else None
 
 
+def basic(credential: str, user: str = "inward") -> str:
+    """Return what a client sends for `HTTP_PROXY=http://inward:<credential>@…` (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{credential}".encode()).decode()
+
+
 def context(identity: Identity | None, alpn: Sequence[str] = ("http/1.1",)) -> ssl.SSLContext:
     """Return a TLS context. The tests look at what a callee does with a caller, and not the other way round."""
     found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -110,13 +116,13 @@ class Connection:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def call(self, method: str, target: str, *, host: str, body: bytes = b"", **headers: str) -> Answer:
+    def call(self, method: str, target: str, *, host: str, body: str = "", **headers: str) -> Answer:
         """Make one well-formed call; in the names of headers, `_` stands for `-`."""
         fields = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if body:
             fields["content-length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
+        self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body.encode("latin-1"))
         return self.answer(to=method)
 
     def answer(self, seconds: float = PATIENCE, to: str = "GET") -> Answer:
@@ -255,9 +261,9 @@ class Frames:
                     bodies[stream] += data
                 self.h2.acknowledge_received_data(length, stream)
             case h2.events.StreamEnded(stream_id=stream) if stream in bodies:
-                fields = heads.get(stream, [])
-                status = int(next((value for name, value in fields if name == ":status"), "0"))
-                done[stream] = Answer(status, fields, bytes(bodies[stream]))
+                head = heads.get(stream, [])
+                status = int(next((value for name, value in head if name == ":status"), "0"))
+                done[stream] = Answer(status, head, bytes(bodies[stream]))
             case h2.events.StreamReset(stream_id=stream, error_code=code) if stream in bodies:
                 done.setdefault(stream, Answer(0, [], b"", f"reset {code}"))
             case h2.events.ConnectionTerminated(error_code=code):

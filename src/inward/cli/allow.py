@@ -18,7 +18,7 @@ from inward.policy.load import parse_expiry
 
 
 def allow(
-    caller: Annotated[str, typer.Argument(help="The service that calls.")],
+    caller: Annotated[str, typer.Argument(metavar="CALLER", help="The service that calls.")],
     operations: Annotated[
         list[str], typer.Argument(metavar="OPERATION", help="Of one service, such as orders:getOrder.")
     ],

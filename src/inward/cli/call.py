@@ -33,9 +33,9 @@ MAX_DATA_BYTES = 64 * 1024 * 1024
 
 
 def call(
-    caller: Annotated[str, typer.Argument(help="The service to call as.")],
-    method: Annotated[str, typer.Argument(help="Such as GET.")],
-    url: Annotated[str, typer.Argument(help="http://SERVICE/PATH; sent exactly as typed.")],
+    caller: Annotated[str, typer.Argument(metavar="CALLER", help="The service to call as.")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="Such as GET.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="http://SERVICE/PATH; sent exactly as typed.")],
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE", help="May repeat.")
     ] = None,
@@ -62,7 +62,7 @@ def call(
     else:
         _print(answer)
         _say(answer, recorded, layout, running, option_for(system))
-    return _exit_code(answer, recorded)
+    return exit_code(answer, recorded)
 
 
 def recorded_call(layout: Layout, answer: Answer, caller: str, seconds: float) -> Call | None:
@@ -148,7 +148,7 @@ def _say_without_record(answer: Answer, is_supervised: bool) -> None:
         remark(f"its reference is {printable(answer.reference)}")
 
 
-def _exit_code(answer: Answer, recorded: Call | None) -> ExitCode:
+def exit_code(answer: Answer, recorded: Call | None) -> ExitCode:
     """Return what the enforcers did; where the record does not say it, what they answered."""
     if recorded is not None:
         codes = {"refused": ExitCode.REFUSED, "unreachable": ExitCode.FAILURE}

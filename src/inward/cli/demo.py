@@ -9,7 +9,6 @@ import itertools
 import os
 import shlex
 import shutil
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import inward
-from inward.cli.output import Table, print_event, print_line, remark, styled
+from inward.cli.output import Table, print_commands, print_event, print_line, remark, styled
 from inward.cli.traffic import Made, Planned, load_traffic, make
+from inward.cli.up import Teller, keep_up, told_who_runs
 from inward.cli.verdict import STYLES
 from inward.control.layout import STATE, Layout
 from inward.control.running import require_running
@@ -58,8 +58,9 @@ def demo(
 ) -> int:
     """Start the example company behind Inward, send it traffic, and keep both going until Ctrl-C."""
     source = _example()
-    folder = _copy(source, os.environ)
-    return asyncio.run(_Demo(folder, load_traffic(source / "traffic.json"), once=once).run())
+    with told_who_runs():
+        folder = _copy(source, os.environ)
+        return asyncio.run(_Demo(folder, load_traffic(source / "traffic.json"), once=once).run())
 
 
 def _example() -> Path:
@@ -99,15 +100,13 @@ class _Demo:
         self._once = once
         self._ready = asyncio.Event()
         self._made: list[Made] = []
-        self._run = Up(self._layout, Settings.from_environment(os.environ), os.environ, self._told)
+        self._teller = Teller(self._told)
+        self._run = Up(self._layout, Settings.from_environment(os.environ), os.environ, self._teller)
 
     async def run(self) -> int:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._run.stop)
         driver = asyncio.create_task(self._drive())
         try:
-            await self._run.run()
+            await keep_up(self._run, self._teller)
         finally:
             driver.cancel()
             ended = (await asyncio.gather(driver, return_exceptions=True))[0]
@@ -161,8 +160,7 @@ class _Demo:
             return
         print_line(f"the company runs in a copy of the example, where you may change anything: {self._layout.system}")
         print_line("try, in another terminal:")
-        for command, what in _commands(self._layout.system, self._made):
-            print_line(styled(f"  {command}", "bold") + styled(f"   # {what}" if what else "", "dim"))
+        print_commands(_commands(self._layout.system, self._made))
         print_line("the traffic goes on; Ctrl-C stops everything")
 
     async def _trickle(self) -> None:

@@ -48,7 +48,7 @@ _ADVICE = {
     Reason.BAD_CREDENTIAL: "some process used a service's proxy without the credential in that service's HTTP_PROXY",
     Reason.UNKNOWN_SERVICE: "call services by their names in inward.yaml, as in http://orders/; they need a `listen`",
     Reason.UNREACHABLE: "see `inward status`, and what the service printed in .inward/output/",
-    Reason.SLOW_PATH_DOWN: "see .inward/output/slow-path.txt; `inward up` starts it again",
+    Reason.SLOW_PATH_DOWN: "see .inward/output/inward.slow-path.txt; `inward up` starts it again",
 }
 
 
@@ -56,7 +56,7 @@ def explain(
     subject: Annotated[
         str, typer.Argument(metavar="CALLER|REF", help="A service, or the reference of a recorded call.")
     ],
-    operation: Annotated[str | None, typer.Argument(help="Such as orders:getOrder.")] = None,
+    operation: Annotated[str | None, typer.Argument(metavar="OPERATION", help="Such as orders:getOrder.")] = None,
     path: Annotated[
         str | None, typer.Option(metavar="PATH", help="A path, so that conditions can be evaluated.")
     ] = None,

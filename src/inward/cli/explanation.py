@@ -24,6 +24,10 @@ def print_explanation(explanation: Explanation, mode: Mode, option: str) -> None
         _print_policy(examined, is_deciding=examined.policy in explanation.deciding)
     if explanation.nearest is not None:
         print_line(f"nearest: {printable(_nearest(explanation.nearest, explanation))}")
+    forbids = [each for each in explanation.examined if each.policy.effect == "forbid" and not each.expired]
+    if explanation.nearest is not None and not explanation.grant and forbids:
+        named = ", ".join(f"`{each.policy.id}`" for each in forbids)
+        print_line(f"no grant would allow it as long as this is forbidden by {named}")
     if explanation.grant:
         print_line(f"the smallest grant that would allow it, in {explanation.grant_file}:")
         print_line()
@@ -62,7 +66,7 @@ def _print_policy(examined: Examined, *, is_deciding: bool) -> None:
 
 
 def _print_term(term: Term) -> None:
-    words = {True: ("holds", "green"), False: ("does not hold", "red"), None: ("?", "yellow")}
+    words = {True: ("holds", "green"), False: ("does not hold", "red"), None: ("depends", "yellow")}
     # A term of an `unless` is met when it is false.
     word, style = words[term.met]
     if term.kind == "unless" and term.met is not None:

@@ -12,7 +12,7 @@ import typer
 
 from inward.catalog.document import shown
 from inward.cli.options import JSONOption  # noqa: TC001 - Typer reads the annotations
-from inward.cli.output import option_for, print_json, print_line, printable, styled
+from inward.cli.output import option_for, print_commands, print_json, print_line, printable
 from inward.cli.template import files
 from inward.errors import BadInputError, InwardError
 from inward.identity.spiffe_id import parse_trust_domain
@@ -59,18 +59,16 @@ def init(
         print_line(f"wrote {printable(str(folder / name))}")
     print_line()
     print_line("next:")
-    steps = {
-        "inward up": "start the two example services, each behind its Envoy",
-        "inward call visitor GET http://greeter/greetings/ada": "a call that is granted (in another terminal)",
-        "inward call visitor DELETE http://greeter/greetings/ada": "one that is not",
-        "inward calls": "the record of both",
-        "inward check": "after each change, and in CI",
-    }
+    steps = [
+        ("inward up", "start the two example services, each behind its Envoy"),
+        ("inward call visitor GET http://greeter/greetings/ada", "a call that is granted (in another terminal)"),
+        ("inward call visitor DELETE http://greeter/greetings/ada", "one that is not"),
+        ("inward calls", "the record of both"),
+        ("inward check", "after each change, and in CI"),
+    ]
     if option_for(folder):
-        steps = {f"cd {shlex.quote(str(folder))}": "", **steps}
-    width = max(map(len, steps))
-    for command, what in steps.items():
-        print_line(styled(f"  {command:<{width}}  ", "bold") + styled(f"# {what}" if what else "", "dim"))
+        steps.insert(0, (f"cd {shlex.quote(str(folder))}", ""))
+    print_commands(steps)
     print_line("then put your own services into inward.yaml")
 
 

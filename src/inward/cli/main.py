@@ -85,7 +85,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        ended = app(standalone_mode=False)
+        ended = app(prog_name="inward", standalone_mode=False)
     except typer.Exit as error:
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):

@@ -8,12 +8,13 @@ Results go to standard output, remarks to standard error, so that a result can b
 from __future__ import annotations
 
 import io
+import json
 import os
 import shlex
 import sys
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 from rich.console import Console
@@ -55,9 +56,16 @@ def styled(text: str, style: Style) -> Text:
     return Text(printable(text), style=style)
 
 
-def _console(*, remarks: bool = False) -> Console:
+class _Console(Console):
+    """Rich's console, but a reader that has gone is an error like any other, and not the end of the process."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
+def _console(*, remarks: bool = False) -> _Console:
     # Made anew each time: standard output may have been replaced since (by a test, by a pipe that broke).
-    return Console(
+    return _Console(
         color_system=None if os.environ.get("NO_COLOR") else "auto",
         file=sys.stderr if remarks else sys.stdout,
         highlight=False,
@@ -77,7 +85,7 @@ def remark(line: Cell = "") -> None:
     _print(line, _console(remarks=True))
 
 
-def _print(line: Cell, console: Console) -> None:
+def _print(line: Cell, console: _Console) -> None:
     console.print(line)
     console.file.flush()
 
@@ -125,7 +133,11 @@ class Table:
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print one JSON document on one line."""
-    print_json_line(msgspec.json.encode(value))
+    try:
+        line = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a file's name that is no Unicode
+        line = json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
+    print_json_line(line)
 
 
 def print_json_line(line: bytes) -> None:
@@ -172,3 +184,12 @@ def option_for(system: Path) -> str:
     except (OSError, RuntimeError):
         same = False
     return "" if same else f" --system {shlex.quote(str(system))}"
+
+
+def print_commands(commands: Sequence[tuple[str, str]]) -> None:
+    """Print commands to try, each with a comment, which may be empty."""
+    width = max(len(command) for command, _ in commands)
+    for command, what in commands:
+        print_line(
+            styled(f"  {command:<{width if what else 0}}", "bold") + styled(f"  # {what}" if what else "", "dim")
+        )

@@ -42,7 +42,9 @@ class NoCatalogError(InwardError):
 
 
 def quarantine(
-    service: Annotated[str | None, typer.Argument(help="Without it, list what is in quarantine.")] = None,
+    service: Annotated[
+        str | None, typer.Argument(metavar="SERVICE", help="Without it, list what is in quarantine.")
+    ] = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever finds it later.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Let it take part again.")] = False,
     system: SystemOption = Path(),

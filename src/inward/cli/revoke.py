@@ -14,8 +14,8 @@ from inward.policy.edit import revoke as revoke_grants
 
 
 def revoke(
-    caller: Annotated[str, typer.Argument(help="The service that calls.")],
-    operation: Annotated[str, typer.Argument(help="Such as orders:getOrder.")],
+    caller: Annotated[str, typer.Argument(metavar="CALLER", help="The service that calls.")],
+    operation: Annotated[str, typer.Argument(metavar="OPERATION", help="Such as orders:getOrder.")],
     system: SystemOption = Path(),
     json: JSONOption = False,
 ) -> int:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from inward.catalog.system import load_system, policy_files
-from inward.errors import InvalidSystemError
+from inward.errors import InvalidSystemError, InwardError
 from inward.identity.private_files import private_folder, write_private
 from inward.policy.decide import Engine
 from inward.policy.load import Memo, load_policies
@@ -26,8 +27,22 @@ if TYPE_CHECKING:
     from inward.policy.model import Policies
 
 CURRENT = "current"
+TRIES = 20
+TICK_SECONDS = 0.02  # the clock by which a file system stamps changes moves on at least this often
 
 Stamp = frozenset[tuple[str, int, int, int]]  # name, inode, size, time of the last change in nanoseconds
+
+
+class BundleError(InwardError):
+    """The bundle cannot be used."""
+
+    code = "bundle"
+
+
+class RestlessSystemError(InwardError):
+    """A system folder changes faster than it can be read."""
+
+    code = "restless_system"
 
 
 @dataclass(frozen=True)
@@ -65,13 +80,13 @@ class SystemReader:
 
     def load(self) -> Policy:
         """Load the system, or raise `InvalidSystemError` with every mistake in it."""
-        while True:
-            stamp = self._stamp_now()
+        self._stamp = frozenset()  # what does not come to an end here is still to be loaded
+        for _ in range(TRIES):
+            stamp = self._settled_stamp()
             loaded = load_system(self._folder)
-            if frozenset(loaded.files) - self._names:
-                self._names = frozenset(loaded.files)
+            known, self._names = self._names, frozenset(loaded.files)
+            if self._names - known:
                 continue  # now that their names are known, look at their stamps before they are read
-            self._names, self._stamp = frozenset(loaded.files), stamp
             mistakes: list[Mistake] = list(loaded.mistakes)
             policies = None
             if loaded.catalog is not None:
@@ -80,15 +95,26 @@ class SystemReader:
             files = {name: content for name in loaded.files if (content := self._content(name)) is not None}
             if self._stamp_now() != stamp:
                 continue  # somebody wrote meanwhile: what was loaded may be half of each
+            self._stamp = stamp
             if mistakes or loaded.catalog is None or policies is None:
                 raise InvalidSystemError(mistakes)
             return Policy(loaded.catalog, policies, Engine(loaded.catalog, policies), files)
+        raise RestlessSystemError(f"the files in `{self._folder}` change while they are read")
 
     def _content(self, name: str) -> bytes | None:
         try:
             return (self._folder / name).read_bytes()
         except OSError:
             return None
+
+    def _settled_stamp(self) -> Stamp:
+        """Return the stamp, at a moment from which on every change makes another one."""
+        stamp = self._stamp_now()
+        young = time.time_ns() - int(TICK_SECONDS * 1e9)
+        if any(changed >= young for _, _, _, changed in stamp):
+            time.sleep(TICK_SECONDS)
+            stamp = self._stamp_now()
+        return stamp
 
     def _stamp_now(self) -> Stamp:
         found = set()
@@ -97,7 +123,8 @@ class SystemReader:
                 status = (self._folder / name).stat()
             except OSError:
                 continue
-            found.add((name, status.st_ino, status.st_size, status.st_mtime_ns))
+            # Not the time of modification: that one can be set, and `cp -p` and `rsync` set it.
+            found.add((name, status.st_ino, status.st_size, status.st_ctime_ns))
         return frozenset(found)
 
 
@@ -124,10 +151,35 @@ def store_bundle(folder: Path, policy: Policy) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+def load_bundle(folder: Path) -> Policy | None:
+    """Load the current bundle in `folder`, or return None where there is none; `BundleError` for a damaged one.
+
+    INVARIANT: what is returned is a whole bundle. One that is being deleted while it is read, because another has
+    become current, could have lost a forbid already, and nothing but its version would show it.
+    """
+    for _ in range(TRIES):
+        where = current_bundle(folder)
+        if where is None:
+            return None
+        try:
+            policy = load_policy(where)
+        except InvalidSystemError:
+            policy = None
+        if policy is not None and policy.version == where.name:
+            return policy
+        if where == current_bundle(folder):
+            break
+    raise BundleError(
+        f"the bundle in `{folder}` is damaged, or was made by another version of Inward",
+        hint="start the system anew with `inward up`",
+    )
+
+
 def current_bundle(folder: Path) -> Path | None:
     """Return where the current bundle lies, or None where there is none."""
     try:
-        target = folder / (folder / CURRENT).read_text()
-    except OSError:
+        version = (folder / CURRENT).read_text()
+    except (OSError, ValueError):
         return None
-    return target if target.is_dir() else None
+    target = folder / version
+    return target if target.parent == folder and target.is_dir() else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ from inward.envoy.tls import bundle_secret, svid_secret
 from inward.errors import InwardError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inward.authority.ca import Authority
     from inward.control.events import Told
     from inward.envoy.folder import EnvoyFolder
@@ -30,15 +34,24 @@ class Identities:
         self._told = told
         self._wanted: dict[str, tuple[SpiffeID, EnvoyFolder]] = {}
         self._held: dict[str, tuple[X509SVID, datetime]] = {}
+        self._turn = threading.RLock()  # `want` and `keep` are in threads of their own
 
     def want(self, wanted: dict[str, tuple[SpiffeID, EnvoyFolder]]) -> None:
         """Set which services are supplied, and supply at once those that are not yet."""
-        self._wanted = wanted
-        self._held = {name: held for name, held in self._held.items() if name in wanted}
-        self.renew(datetime.now(UTC))
+        with self._turn:
+            self._wanted = wanted
+            self._held = {name: held for name, held in self._held.items() if name in wanted}
+            self.renew(datetime.now(UTC))
 
     def renew(self, now: datetime) -> datetime:
-        """Renew whatever is due at `now`; return when to look again."""
+        """Renew whatever is due at `now`; return when to look again.
+
+        What goes wrong with one service is told, and tried again soon; the others are supplied all the same.
+        """
+        with self._turn:
+            return self._renew(now)
+
+    def _renew(self, now: datetime) -> datetime:
         following = now + LONGEST_SLEEP
         try:
             changed = self._authority.tick(now)
@@ -53,16 +66,25 @@ class Identities:
             self._told(Event("identity", text, {"authorities": len(bundle.authorities)}))
         secret = bundle_secret(bundle.trust_domain, bundle.pem.decode())
         # INVARIANT: all bundles go first: nobody presents an SVID of a CA that a callee has not heard of.
-        for _, folder in self._wanted.values():
-            folder.write("bundle.json", [secret])
+        for name, (_, folder) in self._wanted.items():
+            with self._telling(name):
+                folder.write("bundle.json", [secret])
         for name, (spiffe_id, folder) in self._wanted.items():
-            held = self._held.get(name)
-            if held is None or due(*held, now):
-                svid = self._authority.issue(spiffe_id, now)
-                folder.write("svid.json", [svid_secret(svid.chain_pem.decode(), svid.key_pem.decode())])
-                held = self._held[name] = (svid, now)
-            following = min(following, renewal_time(*held))
+            with self._telling(name):
+                held = self._held.get(name)
+                if held is None or due(*held, now):
+                    svid = self._authority.issue(spiffe_id, now)
+                    folder.write("svid.json", [svid_secret(svid.chain_pem.decode(), svid.key_pem.decode())])
+                    held = self._held[name] = (svid, now)
+                following = min(following, renewal_time(*held))
         return following
+
+    @contextmanager
+    def _telling(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except InwardError as error:
+            self._told(Event("warning", f"{name} cannot be given its identity: {error.message}", {"service": name}))
 
     async def keep(self) -> None:
         """Renew for as long as this runs."""

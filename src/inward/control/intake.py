@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inward.envoy.access_log import LogLineError, parse_line
-from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, LogFolder, Tailer
+from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, LogError, LogFolder, Tailer
 from inward.record.call import Gap, beginning, timestamp
 from inward.record.recorder import Recorder, RecordWriteError
 
@@ -35,6 +36,8 @@ class Intake:
         self._tailers: dict[str, Tailer] = {}
         self._pending: list[Entry] = []
         self._count = 0
+        self._unreadable: dict[str, str] = {}  # service → what was told of its log
+        self._turn = threading.RLock()  # a thread that was left behind by a cancelled `keep` may still be reading
 
     def follow(self, service: str) -> Tailer:
         """Read the log of a service from now on, from where the record ends."""
@@ -45,27 +48,44 @@ class Intake:
             self._tailers[service] = tailer
         return tailer
 
+    def follow_left(self) -> None:
+        """Read every log that there is, those of services that the system no longer has among them."""
+        for service in self._layout.logged():
+            self.follow(service)
+
     def next_log(self, service: str) -> None:
         """Begin a log file for an Envoy that is about to be started; the one before has ended."""
-        tailer = self.follow(service)
-        tailer.writer_ended()
-        tailer.folder.switch(tailer.position.number)
+        with self._turn:
+            tailer = self.follow(service)
+            tailer.writer_ended()
+            tailer.folder.switch(tailer.position.number)
 
     def take(self) -> int:
         """Record what is there now; return how many lines. Raises `RecordWriteError`, and then nothing is lost."""
-        if not self._pending:
-            for service, tailer in list(self._tailers.items()):
-                for found in tailer.read(READ_BYTES):
-                    self._count += 1
-                    entry = found if isinstance(found, Gap) else self._entry(found, service)
-                    if entry is not None:
-                        self._pending.append(entry)
-        if self._count:
-            # One append, so one fsync, for all services. What it refuses stays pending: no tailer gives it twice.
-            self._recorder.append(self._pending, [tailer.position for tailer in self._tailers.values()])
-        self._pending.clear()
-        count, self._count = self._count, 0
-        return count
+        with self._turn:
+            if not self._count:
+                self._read()
+            if self._count:
+                # One append, so one fsync, for all services. What it refuses stays pending: no tailer gives it twice.
+                self._recorder.append(self._pending, [tailer.position for tailer in self._tailers.copy().values()])
+            self._pending.clear()
+            count, self._count = self._count, 0
+            return count
+
+    def _read(self) -> None:
+        for service, tailer in self._tailers.copy().items():
+            try:
+                read = tailer.read(READ_BYTES)
+            except LogError as error:
+                # It stays where it is, and the logs of the others are read all the same.
+                if self._unreadable.get(service) != error.message:
+                    self._unreadable[service] = error.message
+                    self._told(error.message)
+                continue
+            self._unreadable.pop(service, None)
+            self._count += len(read)
+            entries = (found if isinstance(found, Gap) else self._entry(found, service) for found in read)
+            self._pending.extend(entry for entry in entries if entry is not None)
 
     def _entry(self, line: Line, service: str) -> Entry | None:
         try:

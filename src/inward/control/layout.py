@@ -8,6 +8,7 @@ memory file system where there is one): keys, sockets, Envoy's files. The state 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ class Layout:
         if not ignore.exists():
             write_private(ignore, b"*\n")
         # Short, since the path of a Unix socket has little more than a hundred bytes.
-        name = hashlib.sha256(str(system).encode()).hexdigest()[:10]
+        name = hashlib.sha256(os.fsencode(system)).hexdigest()[:10]
         runtime = runtime_folder(name)
         return cls(system, runtime.path, runtime.in_memory)
 
@@ -103,13 +104,25 @@ class Layout:
         """Return the folder of a service's access logs."""
         return self.state / "log" / service
 
+    @property
+    def services(self) -> Path:
+        """The folder of the services' private files; its name is short, as sockets are in there."""
+        return self.run / "s"
+
+    def logged(self) -> list[str]:
+        """Return the services that have a folder of access logs."""
+        try:
+            return sorted(folder.name for folder in (self.state / "log").iterdir() if folder.is_dir())
+        except FileNotFoundError:
+            return []
+
     def output(self, name: str) -> Path:
         """Return the file that takes what a process prints."""
         return self.state / "output" / f"{name}.txt"
 
     def service(self, name: str) -> ServiceFolder:
         """Return the folder of a service's private files."""
-        return ServiceFolder(self.run / "s" / name)
+        return ServiceFolder(self.services / name)
 
 
 def find_system(folder: Path) -> Path:

@@ -1,8 +1,8 @@
 """One supervised process: start it, or take over one that an earlier run left; notice its end; stop it.
 
 Children are in sessions of their own, so neither a Ctrl-C in the terminal nor the death of the control process reaches
-them: calls go on while nobody supervises. What was started is written down with each process's start time, which with
-the pid names a process for good.
+them: calls go on while nobody supervises. What was started is written down with each process's birth, which with the
+pid names a process for good.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import os
 import signal
 import subprocess
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import psutil
@@ -23,12 +24,12 @@ from inward.record.format import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 POLL_SECONDS = 0.05
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 LAST_BYTES = 4096
 LAST_CHARACTERS = 200
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class ProcessSpec:
 class ProcessMark(msgspec.Struct, frozen=True):
     """What names a started process for good, and what it was started as."""
 
-    pid: int
-    created: float
+    pid: Annotated[int, msgspec.Meta(gt=1)]  # 0 and 1 would name groups that nobody here may signal
+    born: str
     fingerprint: str
 
 
@@ -82,7 +83,7 @@ class RunningProcess:
             )
         finally:
             os.close(descriptor)
-        return cls(ProcessMark(child.pid, _created(child.pid) or 0.0, fingerprint), child)
+        return cls(ProcessMark(child.pid, _born(child.pid) or "", fingerprint), child)
 
     @classmethod
     def adopt(cls, mark: ProcessMark) -> RunningProcess | None:
@@ -97,7 +98,7 @@ class RunningProcess:
         if self.child is not None:
             # Not reaped here: as long as the zombie is there its pid, which names its group, is nobody else's.
             return os.waitid(os.P_PID, self.mark.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        if _created(self.mark.pid) != self.mark.created:
+        if _born(self.mark.pid) != self.mark.born:
             self.exit_code = -1
             return False
         return True
@@ -127,7 +128,7 @@ class RunningProcess:
     def _signal(self, number: signal.Signals) -> None:
         # INVARIANT: the leader's pid is its group's id, and nobody else's while the group lives. Should both be gone
         # and the pid be another process's by now, nothing is signalled.
-        if self.child is None and _created(self.mark.pid) not in {None, self.mark.created}:
+        if self.child is None and _born(self.mark.pid) not in {None, self.mark.born}:
             return
         if self.exit_code is not None and self.child is not None:
             return
@@ -135,11 +136,21 @@ class RunningProcess:
             os.killpg(self.mark.pid, number)
 
 
-def _created(pid: int) -> float | None:
-    """Return when a process was started, in seconds of the epoch; None for one that is gone or a zombie."""
+def _born(pid: int) -> str | None:
+    """Return when a process was started, which no clock that is set changes; None for one that is gone or a zombie."""
+    try:
+        # proc(5): pid, name in parentheses, which may hold any character, state, …; the 22nd is ticks since the boot.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        boot = _BOOT.read_text().strip()
+    except OSError:
+        return None if _BOOT.exists() else _born_elsewhere(pid)
+    return None if fields[0] in {b"Z", b"X"} else f"{boot} {int(fields[19])}"
+
+
+def _born_elsewhere(pid: int) -> str | None:
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        return None if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
     except psutil.Error:
         return None
 

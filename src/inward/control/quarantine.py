@@ -17,6 +17,7 @@ from inward.envoy.folder import EnvoyFolder
 from inward.envoy.rbac import quarantine as quarantine_filter
 from inward.errors import InwardError
 from inward.identity.private_files import read_private, write_private
+from inward.identity.spiffe_id import SpiffeID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def load_quarantine(layout: Layout) -> dict[str, Quarantined]:
         return {}
     try:
         return msgspec.json.decode(content, type=dict[str, Quarantined])
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise QuarantineError(
             f"`{layout.quarantine}` is damaged: {error}", hint="mend it, or remove it to release every service"
         ) from error
@@ -81,7 +82,8 @@ def apply_quarantine(layout: Layout, catalog: Catalog) -> list[str]:
 
 
 def _apply(layout: Layout, catalog: Catalog, entries: dict[str, Quarantined]) -> list[str]:
-    spiffe_ids = {name: str(service.spiffe_id) for name, service in catalog.services.items()}
+    # INVARIANT: one that the catalog no longer holds is cut off too: its SVID outlives its entry.
+    spiffe_ids = {name: str(SpiffeID.of_service(catalog.trust_domain, name)) for name in entries}
     changed = []
     for name in catalog.services:
         folder = EnvoyFolder(layout.service(name).path)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from inward.control.bundle import CURRENT, current_bundle, load_policy
+from inward.control.bundle import CURRENT, BundleError, load_bundle
+from inward.control.readiness import listens as listens_at
 from inward.control.running import parse_address
 from inward.envoy.admin import Admin, EnvoyAdminError
 from inward.envoy.folder import VERSION_STATS, EnvoyFolder
 from inward.envoy.render import service_routes
-from inward.errors import InvalidSystemError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -72,11 +72,10 @@ def supervised(layout: Layout, running: Running) -> bool:
 
 def policy_in_force(layout: Layout) -> Policy | None:
     """Return the policy that the Envoys were last given; None where nothing was ever started."""
-    where = current_bundle(layout.bundle)
     try:
-        return load_policy(where) if where else None
-    except InvalidSystemError:
-        return None  # replaced while it was read, or made by another version of Inward
+        return load_bundle(layout.bundle)
+    except BundleError:
+        return None  # made by another version of Inward
 
 
 async def read_envoy(layout: Layout, service: str) -> EnvoyState:
@@ -150,14 +149,4 @@ async def _wait(services: Iterable[str], seconds: float, is_so: Callable[[str], 
 
 async def listens(app: str) -> bool:
     """Tell whether something accepts connections at an address as `RunningService.app` says it."""
-    try:
-        async with asyncio.timeout(ADMIN_SECONDS):
-            if app.startswith("/"):
-                _, writer = await asyncio.open_unix_connection(app)
-            else:
-                address = parse_address(app)
-                _, writer = await asyncio.open_connection(address.host, address.port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
+    return await listens_at(app if app.startswith("/") else parse_address(app))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from inward.control.services import SLOW_PATH, envoy_name
 from inward.envoy.admin import Admin
 
 if TYPE_CHECKING:
@@ -15,28 +16,30 @@ if TYPE_CHECKING:
     from inward.control.services import Allocation
 
 LOOK_SECONDS = 0.02
+CONNECT_SECONDS = 1.0
 
 
 async def listens(app: str | Address) -> bool:
     """Tell whether something accepts connections there."""
     try:
-        if isinstance(app, str):
-            _, writer = await asyncio.open_unix_connection(app)
-        else:
-            _, writer = await asyncio.open_connection(app.host, app.port)
-    except OSError:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            if isinstance(app, str):
+                _, writer = await asyncio.open_unix_connection(app)
+            else:
+                _, writer = await asyncio.open_connection(app.host, app.port)
+    except (OSError, TimeoutError):
         return False
     writer.close()
     return True
 
 
 async def until_listening(layout: Layout, allocations: Mapping[str, Allocation], alive: Callable[[str], bool]) -> None:
-    """Return when every Envoy is live, and every app that has been started (`alive`) and the slow path listen."""
+    """Return when the Envoys and apps of some services, and the slow path, take calls or have ended (not `alive`)."""
     for name, allocation in allocations.items():
         admin = Admin(layout.service(name).admin_socket)
-        while not await admin.live():
+        while alive(envoy_name(name)) and not await admin.live():
             await asyncio.sleep(LOOK_SECONDS)
         while allocation.app is not None and alive(name) and not await listens(allocation.app):
             await asyncio.sleep(LOOK_SECONDS)
-    while not await listens(str(layout.slow_socket)):
+    while alive(SLOW_PATH) and not await listens(str(layout.slow_socket)):
         await asyncio.sleep(LOOK_SECONDS)

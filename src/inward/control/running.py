@@ -37,6 +37,12 @@ class NotRunningError(InwardError):
     code = "not_running"
 
 
+class DamagedRunError(InwardError):
+    """What a running system said of itself cannot be read."""
+
+    code = "damaged_run"
+
+
 def parse_address(text: str) -> Address:
     """Parse what `str(address)` gives."""
     host, _, port = text.rpartition(":")
@@ -51,7 +57,14 @@ def store_running(layout: Layout, running: Running) -> None:
 def load_running(layout: Layout) -> Running | None:
     """Return what was last said, by a process that may be gone; None where nothing was."""
     content = read_private(layout.running)
-    return msgspec.json.decode(content, type=Running) if content else None
+    if content is None:
+        return None
+    try:
+        return msgspec.json.decode(content, type=Running)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamagedRunError(
+            f"`{layout.running}` is damaged: {error}", hint="stop the run with Ctrl-C, or start it anew"
+        ) from error
 
 
 def require_running(layout: Layout) -> Running:

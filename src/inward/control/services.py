@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 PATH_LIMIT = 107  # bytes in the path of a Unix socket (unix(7)); macOS has 103
-APP_VARIABLES = ("HTTP_PROXY", "INWARD_SPIFFE_ID", "INWARD_RUN")
+APP_VARIABLES = ("HTTP_PROXY", "INWARD_SPIFFE_ID")
 ENVOY_VARIABLES = ("INWARD_BOOTSTRAP",)
+SLOW_PATH = "inward.slow-path"  # the name of its process, which no service can have
 MOST_CONNECTION_SECONDS = 900.0
 _OURS = ("INWARD_CA_PASSPHRASE",)
 _PROXIES = ("http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "HTTP_PROXY")
@@ -73,6 +74,18 @@ def free_port(taken: set[int]) -> int:
         if port not in taken:
             taken.add(port)
             return port
+
+
+def known_ports(catalog: Catalog, before: Mapping[str, RunningService]) -> set[int]:
+    """Return the ports that are, or will be, those of some service: none of them is free for another one."""
+    ports = {service.listen.port for service in catalog.services.values() if service.listen}
+    for kept in before.values():
+        ports |= {
+            parse_address(text).port
+            for text in (kept.listen, kept.egress, kept.app)
+            if text and not text.startswith("/")
+        }
+    return ports
 
 
 def allocate(service: Service, layout: Layout, before: RunningService | None, taken: set[int]) -> Allocation:

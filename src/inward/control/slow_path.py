@@ -12,24 +12,15 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from inward.control.bundle import CURRENT, Policy, current_bundle, load_policy
+from inward.control.bundle import CURRENT, BundleError, Policy, load_bundle
 from inward.control.process import ProcessSpec
-from inward.control.services import search_path
+from inward.control.services import SLOW_PATH, search_path
 from inward.envoy.slow_path import SlowPath
-from inward.errors import InwardError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inward.control.layout import Layout
-
-SLOW_PATH = "slow-path"
-
-
-class BundleError(InwardError):
-    """There is no bundle to decide by."""
-
-    code = "no_bundle"
 
 
 class FollowedPolicy:
@@ -37,17 +28,15 @@ class FollowedPolicy:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._version = ""
         self._policy: Policy | None = None
 
     def __call__(self) -> Policy:
         """Return the policy in force; one small file is read a request, which this path can afford."""
         version = (self._folder / CURRENT).read_text()
-        if self._policy is None or version != self._version:
-            where = current_bundle(self._folder)
-            if where is None:
-                raise BundleError(f"there is no bundle in `{self._folder}`")
-            self._policy, self._version = load_policy(where), version
+        if self._policy is None or version != self._policy.version:
+            self._policy = load_bundle(self._folder)
+        if self._policy is None:
+            raise BundleError(f"there is no bundle in `{self._folder}`")
         return self._policy
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inward.control.process import ProcessMark, ProcessSpec, RunningProcess
+from inward.errors import InwardError
 from inward.identity.private_files import read_private, write_private
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = 20.0  # a process that ran this long starts again with the shortest pause
 STOP_SECONDS = 8.0
+
+
+class DamagedProcessesError(InwardError):
+    """What an earlier run has left cannot be known."""
+
+    code = "damaged_processes"
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,14 @@ class Supervisor:
         self._slots: dict[str, _Slot] = {}
         self._left: dict[str, ProcessMark] = {}
         content = read_private(file)
-        if content:
-            self._left = msgspec.json.decode(content, type=dict[str, ProcessMark])
+        if content is not None:
+            try:
+                self._left = msgspec.json.decode(content, type=dict[str, ProcessMark])
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                # What runs there cannot be known; a second Envoy beside one of them would lose lines of the log.
+                raise DamagedProcessesError(
+                    f"`{file}` is damaged: {error}", hint="end what an earlier run has left, then remove the file"
+                ) from error
 
     def leftovers(self) -> dict[str, RunningProcess]:
         """Return what an earlier run left and is still alive."""
@@ -70,6 +83,11 @@ class Supervisor:
         await asyncio.gather(*(process.stop(STOP_SECONDS) for process in ended.values()))
         self._left = {name: mark for name, mark in self._left.items() if name in keep}
         self._save()
+
+    def runs(self, job: Job) -> bool:
+        """Tell whether a job is being run already, as what it is now."""
+        slot = self._slots.get(job.spec.name)
+        return slot is not None and slot.task is not None and slot.job.fingerprint == job.fingerprint
 
     def alive(self, name: str) -> bool:
         """Tell whether the process of that name runs."""
@@ -86,20 +104,21 @@ class Supervisor:
         name = job.spec.name
         await self.end(name)
         slot = self._slots[name] = _Slot(job)
-        mark = self._left.pop(name, None)
+        mark = self._left.get(name)
         process = RunningProcess.adopt(mark) if mark else None
         if process is not None and process.mark.fingerprint == job.fingerprint:
             slot.process = process
             self._told(name, "adopted", None)
         elif process is not None:
             await process.stop(STOP_SECONDS)
+        self._left.pop(name, None)
         if slot.process is None:
             await self._start(slot)
         slot.task = asyncio.create_task(self._keep(slot), name=f"keep {name}")
 
     async def end(self, name: str) -> None:
-        """Stop a job for good."""
-        slot = self._slots.pop(name, None)
+        """Stop a job for good. What is cancelled meanwhile is still known, and can be ended again."""
+        slot = self._slots.get(name)
         if slot is None:
             return
         if slot.task is not None:
@@ -107,25 +126,27 @@ class Supervisor:
             await asyncio.gather(slot.task, return_exceptions=True)
         if slot.process is not None:
             await slot.process.stop(STOP_SECONDS)
+        if self._slots.get(name) is slot:
+            del self._slots[name]
         self._save()
 
-    async def end_all(self, order: Sequence[str] = ()) -> None:
-        """Stop every job: those in `order` first, one after another, then the others together."""
-        for name in order:
-            await self.end(name)
-        await asyncio.gather(*(self.end(name) for name in list(self._slots)))
+    async def end_all(self) -> None:
+        """Stop every job, and what an earlier run left and no job has taken over."""
+        await asyncio.gather(self.clear(set()), *(self.end(name) for name in list(self._slots)))
 
     async def _start(self, slot: _Slot) -> None:
-        if slot.job.prepare is not None:
-            await slot.job.prepare()
+        """Start a job's process. Where that cannot be done it is told, and tried again like what has ended."""
+        spec = slot.job.spec
+        slot.process = None
         try:
-            slot.process = RunningProcess.start(slot.job.spec, slot.job.fingerprint)
-        except OSError as error:
-            slot.process = None
-            self._told(slot.job.spec.name, f"cannot start: {(error.strerror or str(error)).lower()}", None)
+            if slot.job.prepare is not None:
+                await slot.job.prepare()
+            slot.process = RunningProcess.start(spec, slot.job.fingerprint)
+        except (OSError, ValueError, InwardError) as error:
+            self._told(spec.name, f"cannot start: {_said(error)}", None)
             return
         self._save()
-        self._told(slot.job.spec.name, "started", None)
+        self._told(spec.name, "started", None)
 
     async def _keep(self, slot: _Slot) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -143,4 +164,17 @@ class Supervisor:
 
     def _save(self) -> None:
         marks = {name: slot.process.mark for name, slot in self._slots.items() if slot.process is not None}
-        write_private(self._file, msgspec.json.encode({**self._left, **marks}))
+        try:
+            write_private(self._file, msgspec.json.encode({**self._left, **marks}))
+        except InwardError as error:
+            # Only a run after this one would need it: no reason to let a service go down.
+            self._told("", f"cannot write down what runs: {error.message}", None)
+
+
+def _said(error: OSError | ValueError | InwardError) -> str:
+    if isinstance(error, InwardError):
+        return error.message
+    if isinstance(error, OSError):
+        what = (error.strerror or str(error)).lower()
+        return f"`{error.filename}`: {what}" if error.filename else what
+    return str(error).lower()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore, KeyStore, SealedKeyStore
 from inward.control import services as parts
-from inward.control.bundle import Policy, SystemReader, current_bundle, load_policy, store_bundle
+from inward.control.bundle import BundleError, Policy, SystemReader, load_bundle, store_bundle
 from inward.control.enforcement import Enforcement
 from inward.control.events import Event, Told, mistakes_event
 from inward.control.identities import Identities
@@ -28,7 +29,7 @@ from inward.control.process import last_line
 from inward.control.quarantine import apply_quarantine
 from inward.control.readiness import LOOK_SECONDS, listens, until_listening
 from inward.control.running import Running, load_running, store_running
-from inward.control.slow_path import SLOW_PATH, slow_path_process
+from inward.control.slow_path import slow_path_process
 from inward.control.supervisor import Job, Supervisor
 from inward.envoy.admin import Admin
 from inward.errors import InvalidSystemError, InwardError
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from inward.envoy.tail import LogFolder
 
 RETRY_SECONDS = 1.0
+CONFIRM_SECONDS = 10.0
 _logger = logging.getLogger(__name__)
 
 
@@ -57,13 +59,20 @@ class Up:
         self._layout = layout
         self._settings = settings
         self._environment = dict(environment)
-        self._told = told
+        self._listener = told
         self._stop = asyncio.Event()
         self._reader = SystemReader(layout.system)
         self._allocations: dict[str, parts.Allocation] = {}
-        self._jobs: dict[str, str] = {}  # process name → fingerprint
         self._ports: set[int] = set()
-        self._rotating: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._behind = False  # whether what runs is not yet what the policy in force says
+
+    def _told(self, event: Event) -> None:
+        """Tell an event. Whoever listens may be gone (a closed pipe): that is no reason to end, nor not to end."""
+        try:
+            self._listener(event)
+        except Exception:
+            _logger.debug("nobody took the event %s", event.kind, exc_info=True)
 
     def stop(self) -> None:
         """End the run."""
@@ -80,26 +89,35 @@ class Up:
             self._enforcement = Enforcement(self._layout, self._told)
             for note in recorder.notes:
                 self._warn(note)
-            before = load_running(self._layout) if left else None
+            before = self._run_before() if left else None
             await self._supervisor.clear(self._names() if before else set())
             if before is None:
                 require_watches(len(self._served()))
             try:
-                await self._start(before.services if before else {})
-                await self._keep()
+                await self._keep(before.services if before else {})
             finally:
                 await self._end()
+
+    def _run_before(self) -> Running | None:
+        try:
+            return load_running(self._layout)
+        except InwardError as error:
+            self._warn(f"{error.message}; everything is started anew")
+            return None
 
     def _first_policy(self, something_runs: bool) -> Policy:  # noqa: FBT001 - what it is about
         try:
             policy = self._reader.load()
         except InvalidSystemError as error:
-            kept = current_bundle(self._layout.bundle)
-            if not something_runs or kept is None:
+            try:
+                kept = load_bundle(self._layout.bundle) if something_runs else None
+            except BundleError:
+                kept = None
+            if kept is None:
                 raise
             # Services are up and protected by what an earlier run enforced: that is better kept than lost.
             self._told(mistakes_event(error))
-            return load_policy(kept)
+            return kept
         store_bundle(private_folder(self._layout.bundle), policy)
         return policy
 
@@ -118,9 +136,9 @@ class Up:
         return {name: service for name, service in self._policy.catalog.services.items() if service.run}
 
     def _names(self) -> set[str]:
-        return {each for name in self._served() for each in (name, parts.envoy_name(name))} | {SLOW_PATH}
+        return {each for name in self._served() for each in (name, parts.envoy_name(name))} | {parts.SLOW_PATH}
 
-    async def _start(self, before: Mapping[str, RunningService]) -> None:
+    def _tell_start(self) -> None:
         catalog = self._policy.catalog
         served = self._served()
         self._told(
@@ -130,8 +148,6 @@ class Up:
                 {"trust_domain": catalog.trust_domain, "services": sorted(served), "policy": self._policy.version},
             )
         )
-        await self._reconcile(before)
-        await self._all_ready()
 
     async def _reconcile(self, before: Mapping[str, RunningService]) -> None:
         """Make what runs what the policy in force says: folders and files first, then processes."""
@@ -140,6 +156,7 @@ class Up:
             await self._supervisor.end(name)
             await self._supervisor.end(parts.envoy_name(name))
             del self._allocations[name]
+        self._ports |= parts.known_ports(self._policy.catalog, before)
         for name, service in served.items():
             parts.prepare_folders(name, self._layout)
             known = self._allocations.get(name)
@@ -176,12 +193,14 @@ class Up:
             job = Job(app, parts.APP_VARIABLES, partial(self._before_app, name))
             (callers if allocation.app is None else callees).append(job)
         for wave in (enforcers, callees, callers):
-            changed = [job for job in wave if self._jobs.get(job.spec.name) != job.fingerprint]
+            changed = [job for job in wave if not self._supervisor.runs(job)]
+            if not changed or self._stop.is_set():
+                continue
             await asyncio.gather(*(self._supervisor.run(job) for job in changed))
-            await self._until(
-                until_listening(self._layout, self._allocations, self._supervisor.alive), self._settings.start_seconds
-            )
-            self._jobs |= {job.spec.name: job.fingerprint for job in wave}
+            names = {job.spec.name for job in changed}
+            begun = {name: at for name, at in self._allocations.items() if names & {name, parts.envoy_name(name)}}
+            listening = until_listening(self._layout, begun, self._supervisor.alive)
+            await self._until(listening, self._settings.start_seconds)
 
     async def _until(self, work: Coroutine[None, None, None], seconds: float) -> None:
         """Wait for `work`, but not longer than `seconds`, and not when the run is being ended."""
@@ -200,8 +219,6 @@ class Up:
 
     async def _all_ready(self) -> None:
         await asyncio.gather(*(self._ready(name) for name in self._served()))
-        if self._stop.is_set():
-            return
         services = {
             name: {
                 "spiffe_id": str(self._policy.catalog.services[name].spiffe_id),
@@ -224,21 +241,19 @@ class Up:
     async def _ready(self, name: str) -> None:
         """Wait until a service takes calls, and say so."""
         deadline = time.monotonic() + self._settings.start_seconds
-        admin = Admin(self._layout.service(name).admin_socket)
         late = False
-        while not self._stop.is_set():
-            app = self._allocations[name].app
-            if await admin.live() and self._supervisor.alive(name) and (app is None or await listens(app)):
-                break
+        while not await self._takes_calls(name):
+            if name not in self._allocations:
+                return  # taken out of the system
             if not late and time.monotonic() > deadline:
                 late = True
                 self._warn(f"{name} does not listen yet; what it prints is in `{self._layout.output(name)}`")
             await asyncio.sleep(LOOK_SECONDS)
-        else:
-            return
         version = None
-        while version is None and not self._stop.is_set():
+        while version is None:
             version = await self._enforcement.confirm(name, self._settings.start_seconds)
+            if name not in self._allocations:
+                return
         allocation = self._allocations[name]
         service = self._policy.catalog.services[name]
         where = f"https://{allocation.ingress}" if allocation.ingress else "only calls"
@@ -255,24 +270,39 @@ class Up:
             )
         )
 
-    async def _keep(self) -> None:
-        """Keep everything going until `stop`."""
-        keepers: dict[str, Callable[[], Awaitable[None]]] = {
-            "identities": self._identities.keep,
-            "the record": partial(self._intake.keep, self._rotate),
-            "the system folder": self._watch,
-        }
-        tasks = [asyncio.create_task(self._go_on(name, keeper)) for name, keeper in keepers.items()]
+    async def _takes_calls(self, name: str) -> bool:
+        allocation = self._allocations.get(name)
+        admin = Admin(self._layout.service(name).admin_socket)
+        if allocation is None or not self._supervisor.alive(name) or not await admin.live():
+            return False
+        return allocation.app is None or await listens(allocation.app)
+
+    async def _keep(self, before: Mapping[str, RunningService]) -> None:
+        """Start everything, and keep it going until `stop`."""
+        self._tell_start()
+        self._intake.follow_left()
+        # Calls are recorded and identities renewed from the first moment, however long some service takes to start.
+        self._go_on_with("identities", self._identities.keep)
+        self._go_on_with("the record", partial(self._intake.keep, self._rotate))
+        await self._reconcile(before)
+        self._go_on_with("readiness", self._all_ready)
+        self._go_on_with("the system folder", self._watch)
         await self._stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _go_on_with(self, name: str, keeper: Callable[[], Awaitable[None]]) -> None:
+        self._aside(self._go_on(name, keeper))
+
+    def _aside(self, work: Coroutine[None, None, None]) -> None:
+        """Do something beside everything else, until the end of the run."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _go_on(self, name: str, keeper: Callable[[], Awaitable[None]]) -> None:
-        """Run one keeper again whatever happens to it: the others and every service must not end because of it."""
+        """Run one keeper again where it fails: the others and every service must not end because of it."""
         while True:
             try:
-                await keeper()
+                return await keeper()
             except Exception as error:
                 told = error.message if isinstance(error, InwardError) else f"{type(error).__name__}: {error}"
                 self._warn(f"{name}: {told}; trying again")
@@ -281,10 +311,7 @@ class Up:
 
     def _rotate(self, name: str, folder: LogFolder) -> None:
         if folder.due(self._settings.log_file_bytes) and self._supervisor.alive(parts.envoy_name(name)):
-            admin = Admin(self._layout.service(name).admin_socket)
-            task = asyncio.create_task(self._rotate_one(folder, admin))
-            self._rotating.add(task)
-            task.add_done_callback(self._rotating.discard)
+            self._aside(self._rotate_one(folder, Admin(self._layout.service(name).admin_socket)))
 
     async def _rotate_one(self, folder: LogFolder, admin: Admin) -> None:
         with contextlib.suppress(InwardError):
@@ -294,11 +321,20 @@ class Up:
         """Look at the system folder; what is right there is enforced, what is wrong is told."""
         while True:
             await asyncio.sleep(self._settings.reload_seconds)
+            started = time.monotonic()
             if await asyncio.to_thread(self._reader.changed):
                 await self._take_over()
+            if self._behind:
+                known = set(self._allocations)
+                await asyncio.to_thread(store_bundle, self._layout.bundle, self._policy)
+                await self._reconcile({})
+                self._behind = False
+                self._aside(self._tell_enforced(self._policy, started))
+                for name in self._allocations.keys() - known:
+                    self._go_on_with(name, partial(self._ready, name))
 
     async def _take_over(self) -> None:
-        started = time.monotonic()
+        """Make the system folder, as it is now, the policy in force, unless something is wrong with it."""
         try:
             policy = await asyncio.to_thread(self._reader.load)
         except InvalidSystemError as error:
@@ -308,11 +344,15 @@ class Up:
             self._warn("another trust domain needs a new start: the policy before stays in force")
             return
         self._policy = policy
-        store_bundle(self._layout.bundle, policy)
-        await self._reconcile({})
-        versions = await asyncio.gather(*(self._enforcement.confirm(name, 10.0) for name in self._served()))
+        self._behind = True
+
+    async def _tell_enforced(self, policy: Policy, started: float) -> None:
+        names = list(self._served())
+        versions = await asyncio.gather(*(self._enforcement.confirm(name, CONFIRM_SECONDS) for name in names))
+        if policy is not self._policy:
+            return  # the one that came after it is told
         seconds = time.monotonic() - started
-        behind = [name for name, version in zip(self._served(), versions, strict=True) if version is None]
+        behind = [name for name, version in zip(names, versions, strict=True) if version is None]
         count = f"{len(versions) - len(behind)} of {len(versions)}"
         text = f"policy {policy.version} is enforced by {count} Envoys ({seconds:.2f} s)"
         if behind:
@@ -321,14 +361,17 @@ class Up:
 
     async def _end(self) -> None:
         self._told(Event("stopping", "stopping every service", {}))
-        await self._supervisor.end_all()
-        for task in self._rotating:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._supervisor.end_all()
         try:
             await asyncio.to_thread(self._intake.drain)
         except InwardError as error:
             self._warn(f"calls are left in the logs: {error.message}")
-        self._layout.running.unlink(missing_ok=True)
+        # Keys, credentials and sockets end with the run; the authority too, unless a passphrase keeps it in the state.
+        shutil.rmtree(self._layout.run, ignore_errors=True)
 
     def _process_told(self, name: str, what: str, code: int | None) -> None:
         if what == "ended" and not self._stop.is_set():
@@ -337,7 +380,7 @@ class Up:
             text = f"{name} has ended ({code}) and is started again; it said `{said}`, all of it in `{output}`"
             self._told(Event("service", text, {"service": name, "state": "ended", "exit_code": code}))
         elif what.startswith("cannot"):
-            self._warn(f"{name} {what}")
+            self._warn(f"{name} {what}".strip())
 
     def _warn(self, text: str) -> None:
         self._told(Event("warning", text, {}))

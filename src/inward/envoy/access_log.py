@@ -6,6 +6,7 @@ from a handshake that was verified, or, at an egress, from whose egress it is.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 OBSERVED = "observed-"  # what the slow path puts before the reason of a refusal that it did not carry out
 PROXY_AUTHENTICATION_REQUIRED = 407
 BAD_REQUEST = 400
-_ANSWERED = "via_upstream"
+SERVER_ERROR = 500
+ANSWERED = "via_upstream"
 _HUNG_UP = "DC"
 _RBAC = "envoy.filters.http.rbac"
 _SLOW = "envoy.filters.http.ext_authz"
@@ -122,7 +124,7 @@ def parse_line(line: bytes, service: str, catalog: Catalog, src: str) -> Call | 
     """
     try:
         entry = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LogLineError(f"{src}: {error}") from error
     if entry.e == "i":
         return _ingress_call(entry, service, catalog, src)
@@ -158,17 +160,18 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
     unnamed = Reason.UNKNOWN_OPERATION if entry.er == "denied" else Reason.BAD_REQUEST
     reason, policies = _reason(entry.en or entry.sn or unnamed)
     if reason == SLOW:
-        # Where the slow path did not answer there is no header of its, whatever Envoy then did with the call.
-        reason, policies = _reason(entry.slow or Reason.SLOW_PATH_DOWN)
-        observed = observed or reason.startswith(OBSERVED)
-        reason = reason.removeprefix(OBSERVED)
+        # Where the slow path did not answer there is no header of its, and Envoy refuses the call in any mode.
+        told = entry.slow or Reason.SLOW_PATH_DOWN
+        reason, policies = _reason(told.removeprefix(OBSERVED))
+        # What it refuses Envoy refuses, whatever the mode of the route, unless it says itself that it only observed.
+        observed = told.startswith(OBSERVED) or (observed and reason == Reason.GRANTED)
     if reason == Reason.NO_GRANT and caller is None:
         reason = Reason.UNKNOWN_CALLER
     refused = reason != Reason.GRANTED
     return Call(
         time=entry.t,
         id=entry.id or src,
-        caller=caller.name if caller else entry.peer,
+        caller=caller.name if caller else _unknown_caller(entry.peer),
         callee=service,
         operation=entry.op or None,
         method=entry.m,
@@ -184,30 +187,36 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
         bytes_in=entry.bi,
         bytes_out=entry.bo,
         trace=trace_id(entry.tp),
-        detail=None if entry.d == _ANSWERED else _detail(entry.d, _flags(entry.f)),
+        detail=None if entry.d == ANSWERED else _detail(entry.d, _flags(entry.f)),
         src=src,
     )
 
 
+def _unknown_caller(peer: str | None) -> str | None:
+    # INVARIANT: what stands here is never a service's name, whatever name a certificate bears.
+    return peer if peer is not None and peer.startswith("spiffe://") else None
+
+
 def _egress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call | None:
-    if entry.d == _ANSWERED:
+    if entry.d == ANSWERED:
         return None  # the callee's ingress tells this call
     if entry.ub and _HUNG_UP in (entry.f or "").split(","):
         return None  # so it does if the caller hung up when the request had gone out
-    name = (entry.a or "").rpartition(":")[0] or entry.a or ""
-    callee = catalog.services.get(name)
+    authority = (entry.a or "").rpartition("@")[2].lower()  # what stands before an `@` is somebody's password
+    callee = catalog.services.get(re.sub(r":[0-9]*$", "", authority))
     reason = Reason.UNREACHABLE
     if entry.d == "direct_response":
         reason = Reason.BAD_CREDENTIAL if entry.s == PROXY_AUTHENTICATION_REQUIRED else Reason.UNKNOWN_SERVICE
-    elif entry.s == BAD_REQUEST:
+    elif BAD_REQUEST <= (entry.s or 0) < SERVER_ERROR:
         reason = Reason.BAD_REQUEST
-    # Whoever has no credential is some process of the machine, and not the service whose egress it tried.
-    somebody_else = reason is Reason.BAD_CREDENTIAL
+    # INVARIANT: only what met a route had the credential. All else may be any process of the machine, and is not
+    # recorded as the service whose egress it tried.
+    somebody_else = reason in {Reason.BAD_CREDENTIAL, Reason.BAD_REQUEST} or entry.m is None
     return Call(
         time=entry.t,
         id=entry.id or src,
         caller=None if somebody_else else service,
-        callee=callee.name if callee else entry.a,
+        callee=callee.name if callee else authority or None,
         method=entry.m,
         path=entry.p,
         decision="deny",

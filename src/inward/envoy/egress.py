@@ -9,9 +9,18 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from inward.envoy.access_log import EGRESS_FIELDS, file_log
+from inward.envoy.access_log import ANSWERED, EGRESS_FIELDS, file_log
 from inward.envoy.ingress import socket_address
-from inward.envoy.proto import HTTP_MANAGER, ROUTE_CONFIGURATION, ROUTER, Resource, extension, typed, watched
+from inward.envoy.proto import (
+    EXPRESSION_FILTER,
+    HTTP_MANAGER,
+    ROUTE_CONFIGURATION,
+    ROUTER,
+    Resource,
+    extension,
+    typed,
+    watched,
+)
 from inward.envoy.refusals import egress_replies
 
 if TYPE_CHECKING:
@@ -104,16 +113,8 @@ def egress_listener(address: Address, folder: str, log: str) -> Resource:
             file_log(
                 log,
                 EGRESS_FIELDS,
-                {
-                    "or_filter": {
-                        "filters": [
-                            {"response_flag_filter": {}},
-                            _local_status(407),
-                            _local_status(404),
-                            _local_status(400),
-                        ]
-                    }
-                },
+                # Details that are missing make the expression false, and then there is a flag.
+                {"or_filter": {"filters": [{"response_flag_filter": {}}, _answered_here()]}},
             )
         ],
     )
@@ -124,6 +125,10 @@ def egress_listener(address: Address, folder: str, log: str) -> Resource:
     }
 
 
-def _local_status(status: int) -> Resource:
-    comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": "inward.unused"}}
-    return {"status_code_filter": {"comparison": comparison}}
+def _answered_here() -> Resource:
+    expression = f"response.code_details != '{ANSWERED}'"
+    return {
+        "extension_filter": extension(
+            "envoy.access_loggers.extension_filters.cel", EXPRESSION_FILTER, expression=expression
+        )
+    }

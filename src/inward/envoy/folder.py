@@ -11,7 +11,7 @@ import msgspec
 from inward.identity.private_files import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from inward.envoy.proto import Resource
@@ -45,19 +45,19 @@ class EnvoyFolder:
         self.written[name] = version
         return True
 
-    def recall(self) -> None:
-        """Learn from the files themselves what an earlier process wrote."""
-        for name in VERSION_STATS:
+    def recall(self, names: Iterable[str] = VERSION_STATS) -> None:
+        """Learn from the files themselves what another process wrote."""
+        for name in names:
             try:
                 self.written[name] = msgspec.json.decode((self.path / name).read_bytes(), type=_Envelope).version_info
-            except (OSError, msgspec.DecodeError):
+            except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
                 self.written.pop(name, None)
 
-    def outdated(self, enforced: dict[str, str]) -> dict[str, str]:
+    def outdated(self, enforced: Mapping[str, str]) -> dict[str, str]:
         """Return the files whose version Envoy does not enforce yet (`enforced`: statistic → version)."""
         return {
             name: version
-            for name, version in self.written.items()
+            for name, version in self.written.copy().items()  # another thread may be writing
             if name in VERSION_STATS and VERSION_STATS[name] in enforced and enforced[VERSION_STATS[name]] != version
         }
 

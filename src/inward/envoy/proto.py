@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 Resource = dict[str, Any]
+MOST_NESTED = 100
 
 _PREFIX = "type.googleapis.com/"
 
@@ -25,7 +26,6 @@ EXPRESSION_FILTER = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFi
 FILE_LOG = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
 FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
 HEADER_INPUT = "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
-HEADER_MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 HTTP_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
@@ -49,6 +49,15 @@ def typed(type_name: str, **fields: object) -> Resource:
 def extension(name: str, type_name: str, **fields: object) -> Resource:
     """Return a `TypedExtensionConfig`: a named extension and its configuration."""
     return {"name": name, "typed_config": typed(type_name, **fields)}
+
+
+def nesting(value: object) -> int:
+    """Return how deeply the JSON objects and arrays of a value nest; Envoy reads `MOST_NESTED`."""
+    if isinstance(value, dict):
+        return 1 + max(map(nesting, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(nesting, value), default=0)
+    return 0
 
 
 def watched(path: str) -> Resource:

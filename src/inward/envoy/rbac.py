@@ -105,16 +105,15 @@ def base_filter() -> Resource:
 def quarantine(service: str, spiffe_ids: Mapping[str, str], quarantined: Iterable[str]) -> Resource:
     """Return the quarantine filter of `service`: refuses quarantined callers, and everyone if it is quarantined itself.
 
-    `spiffe_ids` maps service names to SPIFFE IDs. Enforced in observe mode too: quarantine only removes access.
+    `spiffe_ids` holds the SPIFFE ID of each quarantined service. Enforced in observe mode too: quarantine only removes
+    access.
     """
     names = sorted(set(quarantined))
     principals: list[Resource]
     if service in names:
         principals = [{"any": True}]
     else:
-        principals = [
-            {"authenticated": {"principal_name": {"exact": spiffe_ids[name]}}} for name in names if name in spiffe_ids
-        ]
+        principals = [{"authenticated": {"principal_name": {"exact": spiffe_ids[name]}}} for name in names]
     policies: Resource = {}
     if principals:
         policies[Reason.QUARANTINED.value] = {"permissions": [{"any": True}], "principals": principals}

@@ -13,6 +13,7 @@ from inward.catalog.resolve import most_specific_first
 from inward.envoy import rbac, routes
 from inward.envoy.clusters import app_cluster, service_cluster, slow_path_cluster
 from inward.envoy.egress import egress_routes
+from inward.envoy.proto import nesting
 from inward.envoy.slow_filter import SLOW_FILTER, slow_route
 from inward.policy.cel import UntranslatableError, translate
 from inward.policy.decision import Reason
@@ -40,7 +41,8 @@ def leaf_of(cell: Cell, catalog: Catalog) -> Resource:
     permits = [permit.id for permit in cell.permits]
     constant = cell.constant
     if constant is True:
-        return rbac.allow(Reason.GRANTED, permits)
+        # Those that hold for good: one that expires must not be named when it has.
+        return rbac.allow(Reason.GRANTED, [permit.id for permit in cell.permits if permit.expires is None])
     refused_by = [forbid.id for forbid in cell.forbids if not forbid.conditional and forbid.expires is None]
     if constant is False:
         return rbac.refuse(Reason.FORBIDDEN if refused_by else Reason.NO_GRANT, refused_by)
@@ -52,7 +54,10 @@ def leaf_of(cell: Cell, catalog: Catalog) -> Resource:
         single = [(permit.id, dataclasses.replace(cell, permits=(permit,), forbids=())) for permit in cell.permits]
         named = [(translate(each, catalog), rbac.allow(Reason.GRANTED, [name])) for name, each in single]
         allowed = rbac.when(named, otherwise)
-    return rbac.when([(translate(cell, catalog), allowed)], otherwise)
+    leaf = rbac.when([(translate(cell, catalog), allowed)], otherwise)
+    if (nested := nesting(leaf)) > routes.MOST_NESTED_LEAF:
+        raise UntranslatableError(f"a condition nested {nested} deep")
+    return leaf
 
 
 def operation_filters(operation: Operation, catalog: Catalog, engine: Engine) -> tuple[Resource, list[SlowCell]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from inward.envoy.proto import (
     HEADER_INPUT,
+    MOST_NESTED,
     ROUTE,
     ROUTE_CONFIGURATION,
     ROUTE_LIST,
@@ -21,6 +22,7 @@ from inward.envoy.proto import (
     typed,
 )
 from inward.envoy.rbac import RBAC_FILTER, unknown_operation
+from inward.envoy.route_tree import MOST_SPLITS, Leaf, Node, route_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 INGRESS_ROUTES = "ingress"
 APP_CLUSTER = "local:app"
+_PATH = extension("path", HEADER_INPUT, header_name=":path")
+MOST_NESTED_LEAF = MOST_NESTED - 21 - 5 * MOST_SPLITS  # around it: the routes, and the splits on the way to them
 _APP = {"cluster": APP_CLUSTER, "timeout": "0s"}  # how long an answer may take is the service's business
 
 
@@ -92,6 +96,27 @@ def _can_begin(template: str, prefix: str) -> bool:
     return head.startswith(last) or (bool(brace) and last.startswith(head))
 
 
+def _entry(node: Node, routes: Mapping[str, Resource], unknown: Resource) -> Resource:
+    """Return a node of the tree as Envoy's matcher: an action that tries a list of routes, or another matcher."""
+    if isinstance(node, Leaf):
+        listed = [*(routes[operation.id] for operation in node.operations), unknown]
+        return {"action": {"name": "routes", "typed_config": typed(ROUTE_LIST, routes=listed)}}
+    matchers = [
+        {
+            "predicate": {
+                "single_predicate": {
+                    "input": _PATH,
+                    "value_match": {"safe_regex": {"google_re2": {}, "regex": expression}},
+                }
+            },
+            "on_match": _entry(branch, routes, unknown),
+        }
+        for expression, branch in node.branches
+    ]
+    otherwise = _entry(node.otherwise, routes, unknown)
+    return {"matcher": {"matcher_list": {"matchers": matchers}, "on_no_match": otherwise}}
+
+
 def route_configuration(
     service: Service, routes: Mapping[str, Resource], ordered: Sequence[Operation], version: str
 ) -> Resource:
@@ -102,8 +127,7 @@ def route_configuration(
     unknown = _unknown_route(service.mode)
     entries = {}
     for prefix, group in prefix_groups(ordered).items():
-        listed = [routes[operation.id] for operation in group]
-        entries[prefix] = {"action": {"name": "routes", "typed_config": typed(ROUTE_LIST, routes=[*listed, unknown])}}
+        entries[prefix] = _entry(route_tree(group), routes, unknown)
     fallback = {"action": {"name": "unknown", "typed_config": typed(ROUTE, **unknown)}}
     host: Resource = {
         "name": service.name,
@@ -113,7 +137,7 @@ def route_configuration(
     if entries:
         host["matcher"] = {
             "matcher_tree": {
-                "input": extension("path", HEADER_INPUT, header_name=":path"),
+                "input": _PATH,
                 "prefix_match_map": {"map": entries},
             },
             "on_no_match": fallback,

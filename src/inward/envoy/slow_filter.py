@@ -13,12 +13,16 @@ from inward.envoy.proto import (
 SLOW_CLUSTER = "local:slow-path"
 SLOW_FILTER = "envoy.filters.http.ext_authz"
 DECISION_HEADER = "x-inward-decision"
-OPERATION_PREFIX = "/decide/"
+OPERATION_HEADER = "x-inward-operation"
+CALLER_HEADER = "x-forwarded-client-cert"
 TIMEOUT_SECONDS = 2
 
 
 def _http_service(operation: str | None) -> Resource:
-    headers = [] if operation is None else [{"key": "x-inward-operation", "value": operation}]
+    # INVARIANT: Envoy reads `%` in a header's value as the begin of a command, and aborts at the first request where it
+    # is none: `GET /a%20b` would be enough.
+    value = (operation or "").replace("%", "%%")
+    headers = [{"key": OPERATION_HEADER, "value": value}] if operation else []
     return {
         "server_uri": {"uri": "http://slow-path", "cluster": SLOW_CLUSTER, "timeout": f"{TIMEOUT_SECONDS}s"},
         "authorization_request": {"headers_to_add": headers},
@@ -37,7 +41,7 @@ def slow_filter() -> Resource:
         # INVARIANT: no answer is a refusal.
         failure_mode_allow=False,
         status_on_error={"code": "ServiceUnavailable"},
-        allowed_headers={"patterns": [{"exact": "x-forwarded-client-cert"}]},
+        allowed_headers={"patterns": [{"exact": CALLER_HEADER}]},
     )
     return {"name": SLOW_FILTER, "typed_config": config, "disabled": True}
 

@@ -7,13 +7,15 @@ route belongs to. Anything unclear is a refusal.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inward.catalog.model import Mode
 from inward.envoy.access_log import OBSERVED
-from inward.envoy.slow_filter import DECISION_HEADER
+from inward.envoy.slow_filter import CALLER_HEADER, DECISION_HEADER, OPERATION_HEADER
 from inward.policy.decision import Decision, Reason
 from inward.policy.request import Request
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from inward.catalog.model import Catalog
     from inward.policy.decide import Engine
 
-_URI = re.compile(r"(?:^|;)URI=(spiffe://[A-Za-z0-9._/-]+)(?=;|$)")
+_SPIFFE_ID = re.compile(r"spiffe://[A-Za-z0-9._/-]+")
+Headers = Sequence[tuple[bytes, bytes]]  # names in lower case
+_logger = logging.getLogger(__name__)
 
 
 class PolicySource(Protocol):
@@ -39,9 +43,22 @@ class PolicySource(Protocol):
 
 
 def peer_of(forwarded_client_cert: str) -> str | None:
-    """Return the one SPIFFE ID that the ingress verified, or None where it is not exactly one."""
-    found: list[str] = _URI.findall(forwarded_client_cert)
-    return found[0] if len(found) == 1 and "," not in forwarded_client_cert else None
+    """Return the one SPIFFE ID that the ingress verified, or None where it is not exactly one.
+
+    The value is `By=…;Hash=…;URI=…`. Quotes and commas (a second certificate) are in nothing that an authority of ours
+    issued a certificate for, and could hide the end of a field.
+    """
+    if '"' in forwarded_client_cert or "," in forwarded_client_cert:
+        return None
+    fields = [field.partition("=") for field in forwarded_client_cert.split(";")]
+    uris = [value for name, _, value in fields if name.strip().lower() == "uri"]
+    return uris[0] if len(uris) == 1 and _SPIFFE_ID.fullmatch(uris[0]) else None
+
+
+def _only(headers: Headers, name: str) -> str:
+    """Return a header that is there exactly once; else an empty text, which is nobody and nothing."""
+    found = [value for key, value in headers if key == name.encode()]
+    return found[0].decode("utf-8", "replace") if len(found) == 1 else ""
 
 
 class SlowPath:
@@ -50,16 +67,16 @@ class SlowPath:
     def __init__(self, current: Callable[[], PolicySource]) -> None:
         self._current = current
 
-    def decide(self, headers: dict[bytes, bytes], target: str, now: datetime) -> tuple[Decision, Mode]:
+    def decide(self, headers: Headers, target: str, now: datetime) -> tuple[Decision, Mode]:
         """Decide one request; `target` is its path and query as Envoy routed it."""
         policy = self._current()
-        peer = peer_of(headers.get(b"x-forwarded-client-cert", b"").decode("latin-1"))
+        peer = peer_of(_only(headers, CALLER_HEADER))
         caller = policy.catalog.by_spiffe_id(peer) if peer else None
-        operation = policy.catalog.operations.get(headers.get(b"x-inward-operation", b"").decode("latin-1"))
+        operation = policy.catalog.operations.get(_only(headers, OPERATION_HEADER))
         if operation is None:
-            return Decision(False, Reason.UNKNOWN_OPERATION), Mode.ENFORCE  # noqa: FBT003 - `allowed`
+            return Decision(allowed=False, reason=Reason.UNKNOWN_OPERATION), Mode.ENFORCE
         if caller is None:
-            return Decision(False, Reason.UNKNOWN_CALLER), operation.mode  # noqa: FBT003 - `allowed`
+            return Decision(allowed=False, reason=Reason.UNKNOWN_CALLER), operation.mode
         path, _, query = target.partition("?")
         return policy.engine.decide(Request(caller.name, operation.id, path, query), now), operation.mode
 
@@ -77,13 +94,17 @@ class SlowPath:
         target = raw.decode("latin-1") + (
             "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
         )
-        decision, mode = self.decide(dict(scope["headers"]), target, datetime.now(UTC))
-        told = ":".join([decision.reason.value, *([",".join(decision.policies)] if decision.policies else [])])
-        observed = mode is Mode.OBSERVE and not decision.allowed
-        headers = [
-            (b"content-length", b"0"),
-            (DECISION_HEADER.encode(), ((OBSERVED if observed else "") + told).encode()),
-        ]
-        status = 200 if decision.allowed or observed else 403
+        headers = [(b"content-length", b"0")]
+        try:
+            decision, mode = self.decide(scope["headers"], target, datetime.now(UTC))
+        except Exception:
+            # INVARIANT: whatever goes wrong is no decision, and Envoy refuses the call as if nobody had answered.
+            _logger.exception("no decision")
+            status = 503
+        else:
+            told = ":".join([decision.reason.value, *([",".join(decision.policies)] if decision.policies else [])])
+            observed = mode is Mode.OBSERVE and not decision.allowed
+            headers.append((DECISION_HEADER.encode(), ((OBSERVED if observed else "") + told).encode()))
+            status = 200 if decision.allowed or observed else 403
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inward.cli.calls import parse_since
+from inward.control.layout import Layout
+from inward.errors import BadInputError
+from inward.identity.private_files import private_folder
+from inward.record.call import Call, Gap, timestamp
+from inward.record.recorder import Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.cli.conftest import Inward
+
+    from inward.record.call import Entry
+
+NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
+
+
+def call(number: int, **fields: Any) -> Call:
+    given = {
+        "time": timestamp(datetime.now(UTC) - timedelta(seconds=100 - number)),
+        "id": f"id-{number}",
+        "caller": "visitor",
+        "callee": "greeter",
+        "operation": "greeter:getGreeting",
+        "method": "GET",
+        "path": f"/greetings/{number}",
+        "decision": "allow",
+        "carried_out": "allow",
+        "reason": "granted",
+        "policies": ("visitor-reads-greetings",),
+        "status": 200,
+        "duration_us": 1234,
+    }
+    return Call(**{**given, **fields})
+
+
+def record(system: Path, *entries: Entry) -> None:
+    layout = Layout.of(system)
+    with Recorder(private_folder(layout.record)) as recorder:
+        recorder.append(list(entries), [])
+
+
+def test_an_empty_record_says_what_to_do(inward: Inward, system: Path) -> None:
+    done = inward("calls")
+    assert (done.code, done.out) == (0, "")
+    assert "`inward up`" in done.err
+    del system
+
+
+def test_the_newest_come_last_and_no_more_than_the_limit(inward: Inward, system: Path) -> None:
+    record(system, *(call(number) for number in range(60)))
+    lines = inward("calls").out.splitlines()
+    assert len([line for line in lines if "/greetings/" in line]) == 50
+    assert "/greetings/59" in lines[-1]
+    assert lines[-1].split()[-2:] == ["200", "1.2"]
+    assert len(inward("calls", "--limit", "0", "--json").out.splitlines()) == 60
+    assert "/greetings/58" in inward("calls", "--limit", "2").out.splitlines()[-2]
+
+
+def test_what_was_refused_carries_its_reference(inward: Inward, system: Path) -> None:
+    record(
+        system,
+        call(1),
+        call(2, decision="deny", carried_out="deny", reason="no_grant", policies=(), status=403),
+        call(3, decision="deny", carried_out="allow", reason="no_grant", policies=(), mode="observe"),
+        call(4, decision="deny", carried_out="deny", reason="forbidden", policies=("never",), status=403),
+        call(5, status=503, detail="upstream_reset_before_response_started"),
+    )
+    lines = inward("calls").out.splitlines()[1:]
+    assert "id-1" not in lines[0]
+    assert [line.split()[-1] for line in lines[1:]] == ["id-2", "id-3", "id-4", "id-5"]
+    assert [
+        word for line in lines for word in line.split() if word in {"allowed", "refused", "observed", "unreachable"}
+    ] == [
+        "allowed",
+        "refused",
+        "observed",
+        "refused",
+        "unreachable",
+    ]
+    assert "forbidden (never)" in lines[3]
+    denied = inward("calls", "--denied", "--json").out.splitlines()
+    assert len(denied) == 3
+
+
+def test_hostile_content_and_absent_content(inward: Inward, system: Path) -> None:
+    record(
+        system,
+        call(1, path="/\x1b[2J\n" + "x" * 5000, method="G\x07T"),
+        call(2, caller=None, callee=None, operation=None, method=None, path=None, status=None, duration_us=None),
+    )
+    done = inward("calls")
+    assert "\x1b" not in done.out
+    assert "\x07" not in done.out
+    assert len(done.out.splitlines()) == 3
+    assert max(map(len, done.out.splitlines())) < 300
+    assert "? → ?" in done.out
+
+
+def test_gaps_are_shown(inward: Inward, system: Path) -> None:
+    gap = Gap(time=timestamp(datetime.now(UTC)), why="the log was cut", service="greeter", lost_bytes=12)
+    record(system, call(1), gap, call(2))
+    lines = inward("calls").out.splitlines()
+    assert "a gap of greeter, 12 bytes: the log was cut" in lines[2]
+    assert "gap" in inward("calls", "--json").out.splitlines()[1]
+
+
+def test_the_day_is_told_when_it_is_another(inward: Inward, system: Path) -> None:
+    record(system, call(1, time="2020-01-01T12:00:00.000Z"), call(2, time="2020-01-02T12:00:00.000Z"))
+    lines = inward("calls").out.splitlines()
+    assert [lines[0], lines[3]] == ["2020-01-01 (UTC)", "2020-01-02 (UTC)"]
+
+
+def test_names_that_do_not_exist(inward: Inward, system: Path) -> None:
+    done = inward("calls", "--callee", "greter", "--operation", "greeter:getGreting")
+    assert (done.code, done.out) == (0, "")
+    assert "did you mean `greeter`?" in done.err
+    assert "did you mean `greeter:getGreeting`?" in done.err
+    del system
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("30s", NOW - timedelta(seconds=30)),
+        ("15m", NOW - timedelta(minutes=15)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("7d", NOW - timedelta(days=7)),
+        ("1w", NOW - timedelta(weeks=1)),
+        ("2026-07-01", datetime(2026, 7, 1, tzinfo=UTC)),
+        ("2026-07-01T10:00:00+02:00", datetime(2026, 7, 1, 8, tzinfo=UTC)),
+        ("2026-07-01T10:00:00Z", datetime(2026, 7, 1, 10, tzinfo=UTC)),
+    ],
+)
+def test_since(text: str, moment: datetime) -> None:
+    assert parse_since(text, NOW) == moment
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "3x", "-3s", "999999w", "٣s", "2026-13-01", "0001-01-01T00:00:00+14:00", "\udcff"]
+)
+def test_no_time(text: str) -> None:
+    with pytest.raises(BadInputError):
+        parse_since(text, NOW)
