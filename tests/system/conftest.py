@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         assert list(stop_and_look(system)) == []
     finally:
         system.destroy()
+        shutil.rmtree(system.layout.run, ignore_errors=True)
 
 
 @pytest.fixture
@@ -38,3 +40,4 @@ def guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Gu
     finally:
         for system in made:
             system.destroy()
+            shutil.rmtree(system.layout.run, ignore_errors=True)

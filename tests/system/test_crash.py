@@ -163,6 +163,23 @@ def test_a_second_run_says_who_holds_the_system(guard: Callable[..., Guarded]) -
     assert by_egress(system).status == 200
 
 
+def test_two_systems_do_not_share_an_address(guard: Callable[..., Guarded]) -> None:
+    """Envoys of one account can, and the kernel would deal the calls out between them."""
+    first = guard(SMALL).start()
+    host, port = first.ingress("orders")
+    second = guard({**SMALL, "inward.yaml": SMALL["inward.yaml"].replace("127.0.0.1:0", f"{host}:{port}", 1)})
+    done = second.inward("up", "--json")
+    assert done.returncode == 1
+    assert f"`orders` cannot listen on `{host}:{port}`" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert second.processes() == []
+    for _ in range(20):
+        assert by_egress(first).status == 200
+    assert first.stop() == 0
+    assert second.start().ingress("orders") == (host, port)
+    assert by_egress(second).status == 200
+
+
 def test_a_request_that_a_dying_envoy_was_given_is_not_made_twice(guard: Callable[..., Guarded]) -> None:
     """The egress repeats only what certainly never reached the callee."""
     system = guard(SMALL).start()

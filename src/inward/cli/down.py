@@ -40,6 +40,7 @@ def down(
     """End the services and Envoys that an `inward up` has left when it was killed."""
     layout = system_layout(system)
     with _lock(layout, force=force):
+        private_folder(layout.run)  # a run that has ended meanwhile has taken it away
         supervisor = Supervisor(layout.processes, lambda *_: None)
         ended = sorted(supervisor.leftovers())
         asyncio.run(supervisor.clear(set()))

@@ -6,6 +6,7 @@ The bundle is what makes the policy in force loadable at any time, whatever some
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 CURRENT = "current"
 TRIES = 20
+_VERSION = re.compile(r"[0-9a-f]{12}")
 TICK_SECONDS = 0.02  # the clock by which a file system stamps changes moves on at least this often
 
 Stamp = frozenset[tuple[str, int, int, int]]  # name, inode, size, time of the last change in nanoseconds
@@ -182,4 +184,4 @@ def current_bundle(folder: Path) -> Path | None:
     except (OSError, ValueError):
         return None
     target = folder / version
-    return target if target.parent == folder and target.is_dir() else None
+    return target if _VERSION.fullmatch(version) and target.is_dir() else None

@@ -6,7 +6,6 @@ import hashlib
 import os
 import secrets
 import shlex
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import envoy
 import msgspec
 
 from inward.catalog.model import Address
+from inward.control.ports import LOOPBACK
 from inward.control.process import ProcessSpec
 from inward.control.running import RunningService, parse_address
 from inward.envoy.bootstrap import bootstrap
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from inward.catalog.model import Catalog, Service
     from inward.control.layout import Layout
+    from inward.control.ports import Ports
     from inward.control.settings import Settings
 
-LOOPBACK = "127.0.0.1"
 PATH_LIMIT = 107  # bytes in the path of a Unix socket (unix(7)); macOS has 103
 APP_VARIABLES = ("HTTP_PROXY", "INWARD_SPIFFE_ID")
 ENVOY_VARIABLES = ("INWARD_BOOTSTRAP",)
@@ -65,36 +65,13 @@ class Allocation:
         )
 
 
-def free_port(taken: set[int]) -> int:
-    """Return a loopback port that is free now and not in `taken`, and add it there."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port: int = probe.getsockname()[1]
-        if port not in taken:
-            taken.add(port)
-            return port
-
-
-def known_ports(catalog: Catalog, before: Mapping[str, RunningService]) -> set[int]:
-    """Return the ports that are, or will be, those of some service: none of them is free for another one."""
-    ports = {service.listen.port for service in catalog.services.values() if service.listen}
-    for kept in before.values():
-        ports |= {
-            parse_address(text).port
-            for text in (kept.listen, kept.egress, kept.app)
-            if text and not text.startswith("/")
-        }
-    return ports
-
-
-def allocate(service: Service, layout: Layout, before: RunningService | None, taken: set[int]) -> Allocation:
+def allocate(service: Service, layout: Layout, before: RunningService | None, ports: Ports) -> Allocation:
     """Choose addresses for a service; those of `before`, a run whose processes are still there, are kept."""
     ingress = service.listen
     if ingress is not None and ingress.port == 0:
         kept = parse_address(before.listen) if before and before.listen else None
-        ingress = kept if kept and kept.host == ingress.host else Address(ingress.host, free_port(taken))
-    egress = parse_address(before.egress) if before else Address(LOOPBACK, free_port(taken))
+        ingress = kept if kept and kept.host == ingress.host else Address(ingress.host, ports.hold())
+    egress = parse_address(before.egress) if before else Address(LOOPBACK, ports.hold())
     app: str | Address | None = None
     if service.run and "{socket}" in service.run:
         app = str(layout.service(service.name).app_socket)
@@ -105,7 +82,7 @@ def allocate(service: Service, layout: Layout, before: RunningService | None, ta
             )
     elif service.run and "{port}" in service.run:
         kept_app = before.app if before and before.app and not before.app.startswith("/") else None
-        app = parse_address(kept_app) if kept_app else Address(LOOPBACK, free_port(taken))
+        app = parse_address(kept_app) if kept_app else Address(LOOPBACK, ports.find())
     credential = before.credential if before else secrets.token_urlsafe(24)
     return Allocation(ingress, egress, credential, app)
 

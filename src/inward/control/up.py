@@ -25,6 +25,7 @@ from inward.control.events import Event, Told, mistakes_event
 from inward.control.identities import Identities
 from inward.control.intake import Intake
 from inward.control.limits import require_watches
+from inward.control.ports import Ports, known_ports, require_free
 from inward.control.process import last_line
 from inward.control.quarantine import apply_quarantine
 from inward.control.readiness import LOOK_SECONDS, listens, until_listening
@@ -63,7 +64,7 @@ class Up:
         self._stop = asyncio.Event()
         self._reader = SystemReader(layout.system)
         self._allocations: dict[str, parts.Allocation] = {}
-        self._ports: set[int] = set()
+        self._ports = Ports()
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind = False  # whether what runs is not yet what the policy in force says
 
@@ -93,6 +94,7 @@ class Up:
             await self._supervisor.clear(self._names() if before else set())
             if before is None:
                 require_watches(len(self._served()))
+                require_free(self._served().values())
             try:
                 await self._keep(before.services if before else {})
             finally:
@@ -156,7 +158,7 @@ class Up:
             await self._supervisor.end(name)
             await self._supervisor.end(parts.envoy_name(name))
             del self._allocations[name]
-        self._ports |= parts.known_ports(self._policy.catalog, before)
+        self._ports.avoid(known_ports(self._policy.catalog, before))
         for name, service in served.items():
             parts.prepare_folders(name, self._layout)
             known = self._allocations.get(name)
@@ -370,6 +372,7 @@ class Up:
             await asyncio.to_thread(self._intake.drain)
         except InwardError as error:
             self._warn(f"calls are left in the logs: {error.message}")
+        self._ports.close()
         # Keys, credentials and sockets end with the run; the authority too, unless a passphrase keeps it in the state.
         shutil.rmtree(self._layout.run, ignore_errors=True)
 

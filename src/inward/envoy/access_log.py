@@ -101,14 +101,14 @@ class _Line(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Line)
+# A later version (all but `ff`) may have more fields behind the four.
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
 def trace_id(traceparent: str | None) -> str | None:
-    """Return the trace id of a W3C `traceparent`, or None where there is none or it is malformed."""
-    parts = (traceparent or "").split("-")
-    if len(parts) < 4 or len(parts[1]) != 32 or not set(parts[1]) <= set("0123456789abcdef"):  # noqa: PLR2004 - W3C
-        return None
-    return parts[1]
+    """Return the trace id of a `traceparent` (W3C Trace Context, section 3.2), or None where it is none."""
+    found = _TRACEPARENT.fullmatch(traceparent or "")
+    return found[1] if found else None
 
 
 class LogLineError(InwardError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from inward.envoy.access_log import CONNECTION_FIELDS, INGRESS_FIELDS, file_log
@@ -74,9 +75,10 @@ IDENTITY_HEADERS = (
 
 def early_mutation() -> Resource:
     """Return the mutation that drops identity headers, ours included, before any filter sees them."""
-    removed: list[Resource] = [{"remove": name} for name in IDENTITY_HEADERS]
-    removed += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in ("x-inward-", "x-envoy-")]
-    return extension("envoy.http.early_header_mutation.header_mutation", EARLY_MUTATION, mutations=removed)
+    # One expression over the few headers that a request has costs less than looking for each of these names.
+    names = "|".join(re.escape(name).replace(r"\-", "-") for name in IDENTITY_HEADERS)
+    mutation = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": f"{names}|x-inward-.*|x-envoy-.*"}}}}
+    return extension("envoy.http.early_header_mutation.header_mutation", EARLY_MUTATION, mutations=[mutation])
 
 
 def socket_address(address: Address) -> Resource:

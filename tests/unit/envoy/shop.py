@@ -36,7 +36,7 @@ services:
   monitor: {owner: team-checkout, run: monitor-app}
   foreign: {owner: team-checkout, listen: "192.0.2.7:7443"}
 """
-OPERATIONS = {
+OPERATIONS: dict[str, dict[str | None, str]] = {
     "orders": {
         "getOrder": "GET /orders/{id}",
         "createOrder": "POST /orders",

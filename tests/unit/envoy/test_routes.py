@@ -69,7 +69,7 @@ def followed(entry: Resource, method: str, target: str) -> str:
                 entry = each["on_match"]
                 break
     config = entry["action"]["typed_config"]
-    return first_route(config["routes"] if "routes" in config else [config], method, target)
+    return first_route(config.get("routes", [config]), method, target)
 
 
 def first_route(listed: list[Resource], method: str, target: str) -> str:
@@ -145,7 +145,7 @@ def test_the_oracle_of_these_tests_sees_a_missing_copy(monkeypatch: pytest.Monke
         ("/{x}", "/", True),
     ],
 )
-def test_which_prefix_a_path_can_begin_with(template: str, prefix: str, possible: bool) -> None:
+def test_which_prefix_a_path_can_begin_with(template: str, prefix: str, *, possible: bool) -> None:
     assert routes._can_begin(template, prefix) is possible
 
 
@@ -192,7 +192,7 @@ def deepest_routes() -> tuple[Operation, ...]:
 
 
 def test_no_file_nests_deeper_than_envoy_reads() -> None:
-    """Envoy 1.39 takes a file whose objects and arrays nest 100 deep, and goes on with its old routes after one of 101."""
+    """Envoy 1.39 takes a file that nests 100 deep, and goes on with its old routes after one of 101."""
     operations = deepest_routes()
     leaf: Any = {"action": {"name": "action", "typed_config": {}}}
     while nesting(leaf) < routes.MOST_NESTED_LEAF:

@@ -1,0 +1,306 @@
+"""A line of Envoy's log to a call: every reason, every mode, and lines that nobody should have written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.envoy import shop
+
+from inward.envoy import access_log
+from inward.envoy.access_log import CONNECTION_FIELDS, EGRESS_FIELDS, INGRESS_FIELDS, LogLineError, parse_line, trace_id
+from inward.policy.decision import Reason
+from inward.record.call import Call, Gap, encode_entry, parse_entry
+
+CATALOG = shop.catalog(shop.service(shop.operation("/orders/{id}")), shop.service(name="checkout"))
+SRC = "orders/access-00000001:120"
+TIME = "2026-08-01T12:00:00.000Z"
+CHECKOUT = f"{shop.ID}/checkout"
+INGRESS = {
+    "e": "i",
+    "t": TIME,
+    "id": "6f9a",
+    "m": "GET",
+    "p": "/orders/42",
+    "s": 200,
+    "f": "-",
+    "d": "via_upstream",
+    "us": 900,
+    "bi": 0,
+    "bo": 17,
+    "tp": None,
+    "peer": CHECKOUT,
+    "op": "orders:getOrder",
+    "v": "abc",
+    "en": "granted:checkout-reads-orders",
+    "er": "allowed",
+    "sn": None,
+    "slow": None,
+}
+
+
+def told(line: dict[str, Any], **changed: object) -> Call:
+    call = parse_line(msgspec.json.encode(line | changed), "orders", CATALOG, SRC)
+    assert call is not None
+    return call
+
+
+def test_an_allowed_call_is_told_whole() -> None:
+    traced = told(INGRESS, tp="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    assert traced == Call(
+        time=TIME,
+        id="6f9a",
+        caller="checkout",
+        callee="orders",
+        operation="orders:getOrder",
+        method="GET",
+        path="/orders/42",
+        decision="allow",
+        carried_out="allow",
+        reason="granted",
+        policies=("checkout-reads-orders",),
+        mode="enforce",
+        policy_version="abc",
+        status=200,
+        duration_us=900,
+        bytes_in=0,
+        bytes_out=17,
+        trace="0af7651916cd43dd8448eb211c80319c",
+        src=SRC,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "policies"),
+    [
+        ({"en": "no_grant"}, Reason.NO_GRANT, ()),
+        ({"en": "condition:a,b"}, Reason.CONDITION, ("a", "b")),
+        ({"en": "forbidden:no"}, Reason.FORBIDDEN, ("no",)),
+        ({"en": "unknown_operation", "op": None}, Reason.UNKNOWN_OPERATION, ()),
+        ({"en": "quarantined", "op": None}, Reason.QUARANTINED, ()),
+        ({"en": None, "er": "denied", "op": None}, Reason.UNKNOWN_OPERATION, ()),
+        ({"en": None, "er": None, "op": None, "d": "http1.codec_error", "f": "DPE"}, Reason.BAD_REQUEST, ()),
+        ({"en": "no_grant", "peer": f"{shop.ID}/stranger"}, Reason.UNKNOWN_CALLER, ()),
+        ({"en": "slow_path", "slow": "condition:x"}, Reason.CONDITION, ("x",)),
+        ({"en": "slow_path", "slow": "bad_parameter"}, Reason.BAD_PARAMETER, ()),
+        ({"en": "slow_path", "slow": "policy_error:x"}, Reason.POLICY_ERROR, ("x",)),
+        ({"en": "slow_path", "slow": "expired:x"}, Reason.EXPIRED, ("x",)),
+        ({"en": "slow_path", "slow": None, "f": "UAEX"}, Reason.SLOW_PATH_DOWN, ()),
+    ],
+)
+def test_every_refusal_is_a_deny_with_its_reason(
+    changed: dict[str, object], reason: Reason, policies: tuple[str, ...]
+) -> None:
+    call = told(INGRESS, **{"s": 403, "d": "rbac_access_denied", **changed})
+    assert (call.reason, call.policies) == (reason, policies)
+    assert (call.decision, call.carried_out, call.mode) == ("deny", "deny", "enforce")
+
+
+def test_what_is_observed_was_refused_by_the_policy_and_let_through() -> None:
+    for name, decision in (("no_grant", "deny"), ("condition:a", "deny"), ("granted:a", "allow")):
+        call = told(INGRESS, en=None, sn=name)
+        assert (call.decision, call.carried_out, call.mode) == (decision, "allow", "observe")
+    # quarantine is carried out in every mode
+    call = told(INGRESS, en="quarantined", sn=None, s=403)
+    assert (call.reason, call.carried_out, call.mode) == (Reason.QUARANTINED, "deny", "enforce")
+
+
+@pytest.mark.parametrize("route", [{"en": "slow_path", "sn": None}, {"en": None, "sn": "slow_path"}])
+@pytest.mark.parametrize(
+    ("slow", "decision", "carried_out"),
+    [
+        ("granted:g", "allow", "allow"),
+        ("observed-condition:g", "deny", "allow"),
+        ("condition:g", "deny", "deny"),
+        ("slow_path_down", "deny", "deny"),
+        (None, "deny", "deny"),  # whatever the mode, Envoy lets nothing on that the slow path did not answer
+    ],
+)
+def test_the_slow_path_says_itself_whether_it_refused(
+    route: dict[str, object], slow: str | None, decision: str, carried_out: str
+) -> None:
+    call = told(INGRESS, slow=slow, **route)
+    assert (call.decision, call.carried_out) == (decision, carried_out)
+    assert call.reason in set(Reason)
+    if decision == "deny":
+        assert call.mode == ("observe" if carried_out == "allow" else "enforce")
+
+
+@pytest.mark.parametrize(
+    ("peer", "caller"),
+    [
+        (CHECKOUT, "checkout"),
+        (f"{shop.ID}/stranger", f"{shop.ID}/stranger"),
+        (f"{CHECKOUT},{shop.ID}/orders", f"{CHECKOUT},{shop.ID}/orders"),  # two names are nobody of ours
+        (f"{CHECKOUT}/", f"{CHECKOUT}/"),
+        ("spiffe://other.internal/checkout", "spiffe://other.internal/checkout"),
+        ("checkout", None),
+        ("CHECKOUT", None),
+        ("https://shop.internal/checkout", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_caller_is_a_service_only_by_its_whole_spiffe_id(peer: str | None, caller: str | None) -> None:
+    assert told(INGRESS, peer=peer).caller == caller
+
+
+def test_a_failed_handshake_has_no_caller_whatever_was_presented() -> None:
+    connection = {
+        "e": "c",
+        "t": TIME,
+        "id": "77",
+        "d": "TLS_error: CERTIFICATE_VERIFY_FAILED",
+        "peer_address": "10.0.0.9:4",
+    }
+    for claimed in ({}, {"peer": CHECKOUT}, {"peer": CHECKOUT, "en": "granted:x", "op": "orders:getOrder", "s": 200}):
+        call = told(connection, **claimed)
+        assert (call.caller, call.operation, call.callee) == (None, None, "orders")
+        assert (call.reason, call.decision, call.carried_out) == (Reason.BAD_IDENTITY, "deny", "deny")
+        assert call.detail == "10.0.0.9:4 TLS_error: CERTIFICATE_VERIFY_FAILED"
+
+
+EGRESS = {
+    "e": "e",
+    "t": TIME,
+    "id": "5",
+    "m": "GET",
+    "p": "/x",
+    "s": 503,
+    "f": "UF",
+    "d": "upstream_reset",
+    "a": "checkout",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "caller", "callee"),
+    [
+        ({}, Reason.UNREACHABLE, "orders", "checkout"),
+        ({"a": "checkout:80"}, Reason.UNREACHABLE, "orders", "checkout"),
+        ({"a": "CheckOut:80"}, Reason.UNREACHABLE, "orders", "checkout"),
+        ({"s": 407, "f": "-", "d": "direct_response"}, Reason.BAD_CREDENTIAL, None, "checkout"),
+        ({"s": 404, "f": "-", "d": "direct_response", "a": "nobody"}, Reason.UNKNOWN_SERVICE, "orders", "nobody"),
+        ({"s": 404, "f": "-", "d": "direct_response", "a": "[::1]:80"}, Reason.UNKNOWN_SERVICE, "orders", "[::1]:80"),
+        ({"s": 400, "f": "DPE", "d": "http1.codec_error", "a": None, "m": None}, Reason.BAD_REQUEST, None, None),
+    ],
+)
+def test_an_egress_tells_what_no_callee_answered(
+    changed: dict[str, object], reason: Reason, caller: str | None, callee: str | None
+) -> None:
+    call = told(EGRESS, **changed)
+    assert (call.reason, call.caller, call.callee, call.enforcer) == (reason, caller, callee, "egress")
+    assert (call.decision, call.carried_out) == ("deny", "deny")
+    if caller is None:  # it could be any process of the machine
+        assert "egress of orders" in (call.detail or "")
+
+
+def test_what_a_callee_answered_is_told_by_its_ingress_alone() -> None:
+    for status in (200, 404, 407, 503):
+        line = msgspec.json.encode({**EGRESS, "d": "via_upstream", "s": status})
+        assert parse_line(line, "orders", CATALOG, SRC) is None
+
+
+def test_a_password_in_an_authority_is_not_recorded() -> None:
+    call = told(EGRESS, s=404, d="direct_response", a="inward:s3cret@nobody")
+    assert "s3cret" not in msgspec.json.encode(call).decode()
+    assert call.callee == "nobody"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\0" * 100,
+        b"[]",
+        b"null",
+        b'{"e":"i"}',
+        b'{"e":"x","t":"now"}',
+        b'{"e":"i","t":7}',
+        b'{"e":"i","t":"now","s":"200"}',
+        b'{"e":"i","t":"now","s":2e400}',
+        b'{"e":"i","t":"now","peer":["spiffe://a/b"]}',
+        b'{"e":"i","t":"now","p":"\xff\xfe"}',
+        b'{"e":"i","t":"now","p":"\\ud800"}',
+        b'{"e":"i","t":"now","p":"a\0b"}',
+        b'{"e":"i","t":"now","zz":' + b"[" * 500_000,
+        b'{"e":"i","t":"now"} {"e":"i","t":"now"}',
+        b'{"e":"i","t":"now","us":' + b"9" * 5000 + b"}",
+    ],
+)
+def test_what_envoy_cannot_have_written_is_one_error(line: bytes) -> None:
+    with pytest.raises(LogLineError):
+        parse_line(line, "orders", CATALOG, SRC)
+
+
+def test_nulls_everywhere_are_a_refused_call_and_nothing_is_made_up() -> None:
+    for kind in "iec":
+        call = told({"e": kind, "t": TIME})
+        assert (call.decision, call.carried_out, call.id, call.src) == ("deny", "deny", SRC, SRC)
+        assert (call.operation, call.policies, call.status) == (None, (), None)
+
+
+def test_a_long_path_is_kept_whole_and_can_be_recorded() -> None:
+    call = told(INGRESS, p="/" + "é" * 200_000)
+    entry = parse_entry(encode_entry(call)[:-1])
+    assert isinstance(entry, Call | Gap)
+    assert entry.src == SRC
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {"e": st.sampled_from("iec"), "t": st.text(max_size=5)},
+        optional={
+            name: st.none() | st.text(max_size=30) | st.sampled_from([CHECKOUT, "granted", "slow_path", "via_upstream"])
+            for name in ("id", "m", "p", "f", "d", "tp", "peer", "op", "v", "en", "er", "sn", "slow", "a")
+        }
+        | {name: st.none() | st.integers(-(2**63), 2**63 - 1) for name in ("s", "us", "bi", "bo")},
+    )
+)
+def test_whatever_stands_in_a_line_it_is_a_call_that_can_be_recorded(line: dict[str, Any]) -> None:
+    call = parse_line(msgspec.json.encode(line), "orders", CATALOG, SRC)
+    if call is None:
+        assert line["e"] == "e"
+        return
+    assert (call.decision == "allow") == (call.reason == Reason.GRANTED)
+    assert call.carried_out == "allow" or call.decision == "deny"
+    if call.caller in CATALOG.services and line["e"] == "i":
+        assert line["peer"] == CHECKOUT
+    assert parse_entry(encode_entry(call)[:-1]) is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "trace"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "0af7651916cd43dd8448eb211c80319c"),
+        ("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes", "0af7651916cd43dd8448eb211c80319c"),
+        ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", None),
+        ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", None),
+        ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", None),
+        ("00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01", None),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n", None),
+        ("00-0af7651916cd43dd8448eb211c80319c", None),
+        ("\u0660\u0660-\u0660af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_trace_id_is_taken_from_a_well_formed_traceparent(value: str | None, trace: str | None) -> None:
+    assert trace_id(value) == trace
+
+
+def test_no_field_asks_for_what_must_not_be_logged() -> None:
+    """No query, no cookie, no credential, and on a failed handshake nothing that the peer presented."""
+    asked = {value for fields in (INGRESS_FIELDS, EGRESS_FIELDS, CONNECTION_FIELDS) for value in fields.values()}
+    headers = {value for value in asked if value.startswith("%REQ(")}
+    assert headers == {"%REQ(X-REQUEST-ID)%", "%REQ(:METHOD)%", "%REQ(TRACEPARENT)%", "%REQ(:AUTHORITY)%"}
+    assert "%PATH(NQ)%" in asked
+    assert not any("PEER" in value for value in CONNECTION_FIELDS.values())
+    assert not any("PEER" in value for value in EGRESS_FIELDS.values())
+    known = {field.encode_name for field in msgspec.structs.fields(access_log._Line)}
+    assert known >= {*INGRESS_FIELDS, *EGRESS_FIELDS, *CONNECTION_FIELDS}
