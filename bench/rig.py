@@ -21,7 +21,7 @@ import psutil
 
 from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore
-from inward.catalog.model import Address
+from inward.catalog.model import Address, Mode
 from inward.control.bundle import Policy, load_policy, store_bundle
 from inward.envoy import rbac, render
 from inward.envoy.bootstrap import bootstrap
@@ -29,7 +29,7 @@ from inward.envoy.clusters import app_cluster, slow_path_cluster
 from inward.envoy.folder import EnvoyFolder
 from inward.envoy.proto import HTTP_MANAGER, RBAC_PER_ROUTE, typed
 from inward.envoy.rbac import RBAC_FILTER
-from inward.envoy.slow_filter import SLOW_FILTER, slow_route
+from inward.envoy.slow_filter import ENFORCING_FILTER, slow_route
 from inward.envoy.tls import bundle_secret, svid_secret
 from inward.identity.private_files import private_folder
 from inward.identity.spiffe_id import SpiffeID
@@ -162,7 +162,7 @@ class Rig:
         compiled = render.service_routes(policy.catalog.services["callee"], policy.catalog, policy.engine)
         if shape in {"slow", "floor"}:
             for name, route in compiled.routes.items():
-                route["typed_per_filter_config"][SLOW_FILTER] = slow_route(name)
+                route["typed_per_filter_config"][ENFORCING_FILTER] = slow_route(name, Mode.ENFORCE)
                 if shape == "floor":
                     del route["typed_per_filter_config"][RBAC_FILTER]
                     route["typed_per_filter_config"][RBAC_FILTER] = _allow_all()

@@ -3,7 +3,7 @@ r"""Path templates: `/orders/{id}` as one regular expression that Envoy (RE2) an
 There is one home for the question "which path is that operation?", so that the enforcer, the decision point
 and the explanations cannot differ. A variable takes one or more characters of one path segment, and none that
 an application might take for a separator: no `/`, `\`, `;`, no encoded form of them or of `.`, no control
-character, no overlong UTF-8.
+character, no malformed UTF-8.
 
 Where several templates match one path, the most specific one is meant: `PathTemplate.specificity` is the
 order in which they are tried, here and in Envoy's list of routes. It is total but for templates that match
@@ -18,13 +18,16 @@ from functools import cached_property
 
 from inward.errors import BadInputError
 
-# One character of a path segment: RFC 3986 pchar without `;`, and percent-encoded bytes without
-# controls, `.`, `/`, `;`, `\` and the bytes that can only begin overlong or impossible UTF-8 (RFC 3629).
-_PERCENT = (
-    r"%(?:2[0-9A-Da-d]|3[0-9ACDEFacdef]|[46][0-9A-Fa-f]|5[0-9ABDEFabdef]|7[0-9A-Ea-e]"
-    r"|[89ABab][0-9A-Fa-f]|[Cc][2-9A-Fa-f]|[DdEe][0-9A-Fa-f]|[Ff][0-4])"
+# One character of a path segment: RFC 3986 pchar without `;`, percent-encoded ASCII without controls, `.`, `/`,
+# `;` and `\`, and percent-encoded characters of well-formed UTF-8 (Unicode, table 3-7), which has no overlong ones.
+_NEXT = r"%[89ABab][0-9A-Fa-f]"
+_ASCII = r"%(?:2[0-9A-Da-d]|3[0-9ACDEFacdef]|[46][0-9A-Fa-f]|5[0-9ABDEFabdef]|7[0-9A-Ea-e])"
+_UTF8 = (
+    rf"%(?:[Cc][2-9A-Fa-f]|[Dd][0-9A-Fa-f]){_NEXT}"
+    rf"|%(?:[Ee]0%[ABab]|[Ee][1-9A-Ca-c]%[89ABab]|[Ee][Dd]%[89]|[Ee][EFef]%[89ABab])[0-9A-Fa-f]{_NEXT}"
+    rf"|%(?:[Ff]0%[9ABab]|[Ff][1-3]%[89ABab]|[Ff]4%8)[0-9A-Fa-f]{_NEXT}{_NEXT}"
 )
-SEGMENT = r"(?:[A-Za-z0-9._~!$&'()*+,=:@-]|" + _PERCENT + ")+"
+SEGMENT = rf"(?:[A-Za-z0-9._~!$&'()*+,=:@-]|{_ASCII}|{_UTF8})+"
 MAX_LENGTH = 2048  # characters of a template
 _VARIABLE = re.compile(r"\{([^{}/]+)\}")
 _NAME = re.compile(r"[ !#-z|~]+")  # of a variable: printable ASCII without `"`

@@ -113,8 +113,8 @@ class Layout:
         """Return the services that have a folder of access logs."""
         try:
             return sorted(folder.name for folder in (self.state / "log").iterdir() if folder.is_dir())
-        except FileNotFoundError:
-            return []
+        except OSError:
+            return []  # none yet, or what whoever makes the folders says more clearly
 
     def output(self, name: str) -> Path:
         """Return the file that takes what a process prints."""

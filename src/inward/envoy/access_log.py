@@ -13,6 +13,7 @@ import msgspec
 
 from inward.envoy.proto import FILE_LOG, Resource, extension
 from inward.envoy.rbac import SLOW
+from inward.envoy.slow_filter import DECISION_HEADER, EXT_AUTHZ_METADATA
 from inward.errors import InwardError
 from inward.policy.decision import Reason
 from inward.record.call import Call
@@ -20,14 +21,12 @@ from inward.record.call import Call
 if TYPE_CHECKING:
     from inward.catalog.model import Catalog
 
-OBSERVED = "observed-"  # what the slow path puts before the reason of a refusal that it did not carry out
 PROXY_AUTHENTICATION_REQUIRED = 407
 BAD_REQUEST = 400
 SERVER_ERROR = 500
 ANSWERED = "via_upstream"
 _HUNG_UP = "DC"
 _RBAC = "envoy.filters.http.rbac"
-_SLOW = "envoy.filters.http.ext_authz"
 
 
 def file_log(path: str, fields: dict[str, str], log_filter: Resource | None = None) -> Resource:
@@ -59,7 +58,7 @@ INGRESS_FIELDS = {
     "en": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%",
     "er": f"%DYNAMIC_METADATA({_RBAC}:enforced_engine_result)%",
     "sn": f"%DYNAMIC_METADATA({_RBAC}:shadow_effective_policy_id)%",
-    "slow": f"%DYNAMIC_METADATA({_SLOW}:x-inward-decision)%",
+    "slow": f"%DYNAMIC_METADATA({EXT_AUTHZ_METADATA}:{DECISION_HEADER})%",
 }
 
 EGRESS_FIELDS = {"e": "e", **_REQUEST, "a": "%REQ(:AUTHORITY)%", "ub": "%UPSTREAM_WIRE_BYTES_SENT%"}
@@ -160,11 +159,8 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
     unnamed = Reason.UNKNOWN_OPERATION if entry.er == "denied" else Reason.BAD_REQUEST
     reason, policies = _reason(entry.en or entry.sn or unnamed)
     if reason == SLOW:
-        # Where the slow path did not answer there is no header of its, and Envoy refuses the call in any mode.
-        told = entry.slow or Reason.SLOW_PATH_DOWN
-        reason, policies = _reason(told.removeprefix(OBSERVED))
-        # What it refuses Envoy refuses, whatever the mode of the route, unless it says itself that it only observed.
-        observed = told.startswith(OBSERVED) or (observed and reason == Reason.GRANTED)
+        # Where the slow path did not answer there is nothing of its.
+        reason, policies = _reason(entry.slow or Reason.SLOW_PATH_DOWN)
     if reason == Reason.NO_GRANT and caller is None:
         reason = Reason.UNKNOWN_CALLER
     refused = reason != Reason.GRANTED

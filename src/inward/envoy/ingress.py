@@ -19,7 +19,7 @@ from inward.envoy.proto import (
 from inward.envoy.rbac import QUARANTINE_FILTER, base_filter
 from inward.envoy.refusals import ingress_replies
 from inward.envoy.routes import INGRESS_ROUTES
-from inward.envoy.slow_filter import slow_filter
+from inward.envoy.slow_filter import slow_filters
 from inward.envoy.tls import downstream
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def ingress_listener(address: Address, folder: str, log: str, max_connection_sec
             },
         },
         base_filter(),
-        slow_filter(),
+        *slow_filters(),
         extension("envoy.filters.http.router", ROUTER, suppress_envoy_headers=True),
     ]
     manager = extension(

@@ -14,7 +14,7 @@ from inward.envoy import rbac, routes
 from inward.envoy.clusters import app_cluster, service_cluster, slow_path_cluster
 from inward.envoy.egress import egress_routes
 from inward.envoy.proto import nesting
-from inward.envoy.slow_filter import SLOW_FILTER, slow_route
+from inward.envoy.slow_filter import filter_of, slow_route
 from inward.policy.cel import UntranslatableError, translate
 from inward.policy.decision import Reason
 
@@ -73,7 +73,7 @@ def operation_filters(operation: Operation, catalog: Catalog, engine: Engine) ->
             callers[spiffe_id] = rbac.allow(rbac.SLOW)
     filters = {rbac.RBAC_FILTER: rbac.per_route(callers, operation.mode)}
     if slow:
-        filters[SLOW_FILTER] = slow_route(operation.id)
+        filters[filter_of(operation.mode)] = slow_route(operation.id, operation.mode)
     return filters, slow
 
 

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inward.catalog.model import Mode
-from inward.envoy.access_log import OBSERVED
-from inward.envoy.slow_filter import CALLER_HEADER, DECISION_HEADER, OPERATION_HEADER
+from inward.envoy.slow_filter import CALLER_HEADER, DECISION_HEADER, MODE_HEADER, OPERATION_HEADER
 from inward.policy.decision import Decision, Reason
 from inward.policy.request import Request
 
@@ -67,18 +66,18 @@ class SlowPath:
     def __init__(self, current: Callable[[], PolicySource]) -> None:
         self._current = current
 
-    def decide(self, headers: Headers, target: str, now: datetime) -> tuple[Decision, Mode]:
+    def decide(self, headers: Headers, target: str, now: datetime) -> Decision:
         """Decide one request; `target` is its path and query as Envoy routed it."""
         policy = self._current()
         peer = peer_of(_only(headers, CALLER_HEADER))
         caller = policy.catalog.by_spiffe_id(peer) if peer else None
         operation = policy.catalog.operations.get(_only(headers, OPERATION_HEADER))
         if operation is None:
-            return Decision(allowed=False, reason=Reason.UNKNOWN_OPERATION), Mode.ENFORCE
+            return Decision(allowed=False, reason=Reason.UNKNOWN_OPERATION)
         if caller is None:
-            return Decision(allowed=False, reason=Reason.UNKNOWN_CALLER), operation.mode
+            return Decision(allowed=False, reason=Reason.UNKNOWN_CALLER)
         path, _, query = target.partition("?")
-        return policy.engine.decide(Request(caller.name, operation.id, path, query), now), operation.mode
+        return policy.engine.decide(Request(caller.name, operation.id, path, query), now)
 
     async def __call__(
         self,
@@ -96,15 +95,16 @@ class SlowPath:
         )
         headers = [(b"content-length", b"0")]
         try:
-            decision, mode = self.decide(scope["headers"], target, datetime.now(UTC))
+            decision = self.decide(scope["headers"], target, datetime.now(UTC))
         except Exception:
-            # INVARIANT: whatever goes wrong is no decision, and Envoy refuses the call as if nobody had answered.
+            # INVARIANT: whatever goes wrong is no decision, and Envoy does as if nobody had answered.
             _logger.exception("no decision")
             status = 503
         else:
             told = ":".join([decision.reason.value, *([",".join(decision.policies)] if decision.policies else [])])
-            observed = mode is Mode.OBSERVE and not decision.allowed
-            headers.append((DECISION_HEADER.encode(), ((OBSERVED if observed else "") + told).encode()))
+            headers.append((DECISION_HEADER.encode(), told.encode()))
+            # The mode is the one under which the route was configured, not that of a bundle that may be newer or older.
+            observed = _only(scope["headers"], MODE_HEADER) == Mode.OBSERVE
             status = 200 if decision.allowed or observed else 403
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})

@@ -69,7 +69,7 @@ class Rig:
 @pytest.fixture
 def envoys(monkeypatch: pytest.MonkeyPatch) -> Envoys:
     found = Envoys()
-    monkeypatch.setattr(Admin, "versions", lambda admin: found.versions(admin))
+    monkeypatch.setattr(Admin, "versions", lambda admin: found.versions(admin))  # noqa: PLW0108 - so that it is a method
     monkeypatch.setattr(module, "POLL_SECONDS", 0)
     return found
 
@@ -102,7 +102,7 @@ def test_clusters_are_there_before_routes_use_them(rig: Rig, policy: Policy, mon
     assert max(index for index, name in enumerate(order) if name != "routes.json") < order.index("routes.json")
 
 
-def test_what_did_not_change_is_not_written_again(rig: Rig, policy: Policy, system: Path, tmp_path: Path) -> None:
+def test_what_did_not_change_is_not_written_again(rig: Rig, policy: Policy, tmp_path: Path) -> None:
     rig.enforcement.apply(policy, rig.allocations)
     before = {name: (rig.layout.service(name).path / "routes.json").stat().st_ino for name in rig.allocations}
     assert rig.version("orders").startswith(f"{policy.version}.")
@@ -121,7 +121,8 @@ def test_a_run_after_this_one_writes_nothing_that_is_there(rig: Rig, policy: Pol
     assert {path: path.stat().st_ino for path in rig.layout.services.rglob("*.json")} == before
 
 
-def test_it_is_enforced_when_the_envoy_says_so(rig: Rig, policy: Policy, envoys: Envoys) -> None:
+@pytest.mark.usefixtures("envoys")
+def test_it_is_enforced_when_the_envoy_says_so(rig: Rig, policy: Policy) -> None:
     rig.enforcement.apply(policy, rig.allocations)
     assert rig.enforcement.enforced("orders") is None
     assert rig.confirm("orders") == rig.enforcement.enforced("orders") == policy.version

@@ -211,17 +211,18 @@ def test_a_log_is_deleted_only_when_the_record_has_it_for_good(rig: Rig, monkeyp
     monkeypatch.setattr(module, "FASTEST_POLL_SECONDS", 0)
     monkeypatch.setattr(module, "SLOWEST_POLL_SECONDS", 0)
     looked: list[str] = []
-    enough = asyncio.Event()
+    news: list[asyncio.Event] = []
 
     def rotate(service: str, folder: LogFolder) -> None:
         assert isinstance(folder, LogFolder)
         looked.append(service)
         if len(looked) == 3:
-            enough.set()
+            news[-1].set()
 
     async def keep() -> None:
         looked.clear()
-        enough.clear()
+        enough = asyncio.Event()
+        news.append(enough)
         keeper = asyncio.create_task(rig.intake.keep(rotate))
         async with asyncio.timeout(10):
             await enough.wait()

@@ -41,6 +41,7 @@ def test_quarantine_stands_first_and_the_router_last(listener: Resource) -> None
         "quarantine",
         "envoy.filters.http.rbac",
         "envoy.filters.http.ext_authz",
+        "inward.observing_ext_authz",
         "envoy.filters.http.router",
     ]
     discovered = manager(listener)["http_filters"][0]["config_discovery"]

@@ -16,7 +16,7 @@ from inward.envoy.egress import proxy_authorization
 from inward.envoy.ingress import ingress_listener
 from inward.envoy.proto import nesting
 from inward.envoy.rbac import RBAC_FILTER
-from inward.envoy.slow_filter import SLOW_FILTER
+from inward.envoy.slow_filter import ENFORCING_FILTER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,14 +121,14 @@ def test_what_envoy_cannot_express_goes_to_the_slow_path_and_never_to_a_looser_r
         "checkout": ("ALLOW", "slow_path"),
         "monitor": ("ALLOW", "granted:plain"),
     }
-    switched_on = filters[SLOW_FILTER]
+    switched_on = filters[ENFORCING_FILTER]
     assert switched_on["disabled"] is False
     compiled = render.service_routes(policy.catalog.services["orders"], policy.catalog, policy.engine)
     assert [(cell.caller, cell.operation) for cell in compiled.slow] == [("checkout", GET_ORDER)]
     # INVARIANT: a leaf that leaves the decision to the slow path stands only where the slow path is asked
     for name, route in compiled.routes.items():
         leaves = {value for _, value in shop.walk(route) if value == "slow_path"}
-        assert (SLOW_FILTER in route["typed_per_filter_config"]) == bool(leaves) == (name == GET_ORDER)
+        assert (ENFORCING_FILTER in route["typed_per_filter_config"]) == bool(leaves) == (name == GET_ORDER)
 
 
 def test_a_condition_that_would_nest_too_deep_for_a_file_goes_to_the_slow_path(tmp_path: Path) -> None:
