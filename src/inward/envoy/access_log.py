@@ -26,6 +26,7 @@ BAD_REQUEST = 400
 SERVER_ERROR = 500
 ANSWERED = "via_upstream"
 _HUNG_UP = "DC"
+_DENIED = "rbac_access_denied"
 _RBAC = "envoy.filters.http.rbac"
 
 
@@ -36,7 +37,7 @@ def file_log(path: str, fields: dict[str, str], log_filter: Resource | None = No
 
 
 _REQUEST = {
-    "t": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "t": "%START_TIME%",
     "id": "%REQ(X-REQUEST-ID)%",
     "m": "%REQ(:METHOD)%",
     "p": "%PATH(NQ)%",
@@ -56,7 +57,6 @@ INGRESS_FIELDS = {
     "op": "%ROUTE_NAME%",
     "v": "%METADATA(VIRTUAL_HOST:inward:version)%",
     "en": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%",
-    "er": f"%DYNAMIC_METADATA({_RBAC}:enforced_engine_result)%",
     "sn": f"%DYNAMIC_METADATA({_RBAC}:shadow_effective_policy_id)%",
     "slow": f"%DYNAMIC_METADATA({EXT_AUTHZ_METADATA}:{DECISION_HEADER})%",
 }
@@ -65,7 +65,7 @@ EGRESS_FIELDS = {"e": "e", **_REQUEST, "a": "%REQ(:AUTHORITY)%", "ub": "%UPSTREA
 
 CONNECTION_FIELDS = {
     "e": "c",
-    "t": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "t": "%START_TIME%",
     "id": "%UNIQUE_ID%",
     "d": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
     "peer_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
@@ -91,7 +91,6 @@ class _Line(msgspec.Struct):
     op: str | None = None
     v: str | None = None
     en: str | None = None
-    er: str | None = None
     sn: str | None = None
     slow: str | None = None
     a: str | None = None
@@ -156,7 +155,7 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
     caller = catalog.by_spiffe_id(entry.peer or "")
     observed = entry.en is None and entry.sn is not None
     # Without an action's name: refused before the authorization, or by it because there are no routes at all.
-    unnamed = Reason.UNKNOWN_OPERATION if entry.er == "denied" else Reason.BAD_REQUEST
+    unnamed = Reason.UNKNOWN_OPERATION if (entry.d or "").startswith(_DENIED) else Reason.BAD_REQUEST
     reason, policies = _reason(entry.en or entry.sn or unnamed)
     if reason == SLOW:
         # Where the slow path did not answer there is nothing of its.

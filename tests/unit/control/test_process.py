@@ -150,15 +150,22 @@ def test_a_process_is_taken_over_by_its_pid_and_birth(tmp_path: Path, started: l
     assert RunningProcess.adopt(read_back) is None
 
 
-def test_a_pid_that_is_another_process_by_now_is_left_alone(tmp_path: Path, started: list[RunningProcess]) -> None:
+def test_a_pid_that_is_another_process_by_now_is_left_alone(
+    tmp_path: Path, started: list[RunningProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
     innocent = RunningProcess.start(spec(tmp_path), "f")
     started.append(innocent)
+    signals: list[object] = []
+    monkeypatch.setattr(os, "killpg", lambda *arguments: signals.append(arguments))
     stale = ProcessMark(innocent.mark.pid, "another-boot 1", "f")
     assert RunningProcess.adopt(stale) is None
     pretender = RunningProcess(stale)
     asyncio.run(pretender.stop(0.01))
     pretender.bury()
-    assert innocent.alive()
+    assert signals == []
+    RunningProcess(innocent.mark).bury()  # by its own mark it would be
+    assert signals == [(innocent.mark.pid, signal.SIGKILL)]
+    monkeypatch.undo()
 
 
 def test_a_clock_that_is_set_changes_no_birth(
@@ -185,7 +192,8 @@ def test_a_name_with_parentheses_is_no_field(tmp_path: Path) -> None:
 
 def test_where_there_is_no_proc_psutil_tells_births(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(process, "_BOOT", tmp_path / "boot_id")
-    assert process._born(os.getpid()) == process._born_elsewhere(os.getpid()) != process._born(os.getppid())
+    assert process._born(os.getpid()) == process._born_elsewhere(os.getpid())
+    assert process._born(os.getpid()) != process._born(1)
     assert process._born(2**22 + 1) is None
 
 

@@ -36,7 +36,6 @@ INGRESS = {
     "op": "orders:getOrder",
     "v": "abc",
     "en": "granted:checkout-reads-orders",
-    "er": "allowed",
     "sn": None,
     "slow": None,
 }
@@ -81,8 +80,8 @@ def test_an_allowed_call_is_told_whole() -> None:
         ({"en": "forbidden:no"}, Reason.FORBIDDEN, ("no",)),
         ({"en": "unknown_operation", "op": None}, Reason.UNKNOWN_OPERATION, ()),
         ({"en": "quarantined", "op": None}, Reason.QUARANTINED, ()),
-        ({"en": None, "er": "denied", "op": None}, Reason.UNKNOWN_OPERATION, ()),
-        ({"en": None, "er": None, "op": None, "d": "http1.codec_error", "f": "DPE"}, Reason.BAD_REQUEST, ()),
+        ({"en": None, "op": None, "d": "rbac_access_denied_matched_policy[none]"}, Reason.UNKNOWN_OPERATION, ()),
+        ({"en": None, "op": None, "d": "http1.codec_error", "f": "DPE"}, Reason.BAD_REQUEST, ()),
         ({"en": "no_grant", "peer": f"{shop.ID}/stranger"}, Reason.UNKNOWN_CALLER, ()),
         ({"en": "slow_path", "slow": "condition:x"}, Reason.CONDITION, ("x",)),
         ({"en": "slow_path", "slow": "bad_parameter"}, Reason.BAD_PARAMETER, ()),
@@ -253,7 +252,7 @@ def test_a_long_path_is_kept_whole_and_can_be_recorded() -> None:
         {"e": st.sampled_from("iec"), "t": st.text(max_size=5)},
         optional={
             name: st.none() | st.text(max_size=30) | st.sampled_from([CHECKOUT, "granted", "slow_path", "via_upstream"])
-            for name in ("id", "m", "p", "f", "d", "tp", "peer", "op", "v", "en", "er", "sn", "slow", "a")
+            for name in ("id", "m", "p", "f", "d", "tp", "peer", "op", "v", "en", "sn", "slow", "a")
         }
         | {name: st.none() | st.integers(-(2**63), 2**63 - 1) for name in ("s", "us", "bi", "bo")},
     )

@@ -106,6 +106,7 @@ def test_an_answer_is_read_whole_however_it_comes(socket: Path, pieces: Sequence
         chunked(STATS, end=b""),
         chunked(STATS)[:-20],
         chunked(STATS, end=b"-1\r\n\r\n"),
+        chunked(STATS).replace(b"\r\n0\r\n", b"XX0\r\n"),
         chunked(STATS, end=b"zz\r\n\r\n"),
         chunked(STATS, end=b"0x10\r\n\r\n"),
         chunked(STATS, end=b"ffffffffffffffff\r\nx"),
