@@ -89,7 +89,7 @@ def at(layout: Layout, service: Service, ports: Ports) -> Allocation:
 
 HOSTILE = {
     "PATH": "/usr/bin",
-    "HOME": "/home/x",
+    "HOME": "/somewhere/x",
     "DATABASE_URL": "postgres://",
     "INWARD_CA_PASSPHRASE": "s3cret",
     "HTTP_PROXY": "http://corporate:3128",
