@@ -23,14 +23,14 @@ from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore
 from inward.catalog.model import Address, Mode
 from inward.control.bundle import Policy, load_policy, store_bundle
-from inward.envoy import rbac, render
-from inward.envoy.bootstrap import bootstrap
-from inward.envoy.clusters import app_cluster, slow_path_cluster
 from inward.envoy.folder import EnvoyFolder
-from inward.envoy.proto import HTTP_MANAGER, RBAC_PER_ROUTE, typed
-from inward.envoy.rbac import RBAC_FILTER
-from inward.envoy.slow_filter import ENFORCING_FILTER, slow_route
-from inward.envoy.tls import bundle_secret, svid_secret
+from inward.envoy.resources import rbac, render
+from inward.envoy.resources.bootstrap import bootstrap
+from inward.envoy.resources.clusters import app_cluster, slow_path_cluster
+from inward.envoy.resources.proto import HTTP_MANAGER, RBAC_PER_ROUTE, typed
+from inward.envoy.resources.rbac import RBAC_FILTER
+from inward.envoy.resources.slow_filter import ENFORCING_FILTER, slow_route
+from inward.envoy.resources.tls import bundle_secret, svid_secret
 from inward.identity.private_files import private_folder
 from inward.identity.spiffe_id import SpiffeID
 
@@ -194,7 +194,7 @@ class Rig:
         processes = [self.start_envoy(name, config, *flags)]
         if shape == "slow":
             store_bundle(private_folder(self.folder / "bundle"), policy)
-            argv = [sys.executable, "-m", "inward.control.slow_path", str(self.folder / "bundle")]
+            argv = [sys.executable, "-m", "inward.control.run.slow_path", str(self.folder / "bundle")]
             processes.append(self.start([*argv, str(self.folder / "slow.sock")], "slow"))
             self.wait([str(self.folder / "slow.sock")])
         elif shape == "floor":

@@ -19,12 +19,12 @@ from tests.system.company import ECHO
 from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore
 from inward.catalog.model import Address
-from inward.envoy import render
 from inward.envoy.admin import Admin, EnvoyAdminError
-from inward.envoy.bootstrap import bootstrap
 from inward.envoy.folder import EnvoyFolder
-from inward.envoy.rbac import quarantine
-from inward.envoy.tls import bundle_secret, svid_secret
+from inward.envoy.resources import render
+from inward.envoy.resources.bootstrap import bootstrap
+from inward.envoy.resources.rbac import quarantine
+from inward.envoy.resources.tls import bundle_secret, svid_secret
 from inward.identity.spiffe_id import SpiffeID
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from inward.policy.cel import cell as translation
 from inward.policy.cel.tree import Truth, call
 from inward.policy.decide import Engine
 from inward.policy.index import Index
-from inward.policy.load import load_policies
+from inward.policy.loading.load import load_policies
 from inward.policy.model import Cell, Policies, Policy
 from inward.policy.request import BadParameterError, Request, build_context, reads_of
 from inward.policy.schema import entities_of, schema_of

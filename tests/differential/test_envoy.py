@@ -27,14 +27,14 @@ from tests.system.guarded import Seen
 from inward.catalog.model import Mode
 from inward.catalog.resolve import Resolver
 from inward.catalog.system import load_catalog
-from inward.envoy import render
 from inward.envoy.access_log import parse_line
+from inward.envoy.resources import render
 from inward.envoy.slow_path import SlowPath
 from inward.identity.private_files import runtime_folder
 from inward.policy.cel import UntranslatableError
 from inward.policy.decide import Engine
 from inward.policy.decision import Decision, Reason
-from inward.policy.load import load_policies
+from inward.policy.loading.load import load_policies
 from inward.policy.model import Policies
 from inward.policy.request import Request
 

@@ -16,7 +16,7 @@ from tests.differential import systems
 from inward.catalog.system import load_catalog
 from inward.policy.decide import Engine
 from inward.policy.decision import Decision, Reason
-from inward.policy.load import load_policies
+from inward.policy.loading.load import load_policies
 from inward.policy.model import Policies
 from inward.policy.request import BadParameterError, Request, build_context, reads_of
 from inward.policy.schema import DISCLOSE, entities_of

@@ -15,7 +15,7 @@ import pytest
 from inward.cli.main import app
 from inward.control import settings
 from inward.control.bundle import load_policy
-from inward.envoy import ingress
+from inward.envoy.resources import ingress
 from inward.policy.decision import Reason
 from inward.policy.request import Request
 from inward.record.call import Call

@@ -23,14 +23,14 @@ import pytest
 from tests.unit.envoy import shop
 
 from inward.authority.settings import AuthoritySettings
-from inward.control import services, supervisor
 from inward.control.bundle import SystemReader, load_policy
-from inward.control.enforcement import Enforcement
 from inward.control.layout import Layout
+from inward.control.run import services, supervisor
+from inward.control.run.enforcement import Enforcement
+from inward.control.run.supervisor import DamagedProcessesError
+from inward.control.run.up import Up
 from inward.control.running import load_running
 from inward.control.settings import Settings
-from inward.control.supervisor import DamagedProcessesError
-from inward.control.up import Up
 from inward.errors import InvalidSystemError, InwardError
 from inward.identity.private_files import private_folder
 from inward.record.lock import FolderLockedError
@@ -39,7 +39,7 @@ from inward.record.reader import read_calls
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from inward.control.events import Event
+    from inward.control.run.events import Event
 
 ENVOY = f"""#!{sys.executable} -SE
 import json, os, socket, sys
@@ -95,7 +95,7 @@ SETTINGS = Settings(authority=AuthoritySettings(), reload_seconds=0.01, start_se
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(supervisor, "STOP_SECONDS", 5.0)
-    monkeypatch.setattr("inward.control.up.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("inward.control.run.up.RETRY_SECONDS", 0.05)
 
 
 class Company:
@@ -409,7 +409,7 @@ def test_what_goes_wrong_while_a_change_is_taken_over_is_tried_again(
             elif where == "apply":
                 monkeypatch.setattr(Enforcement, "apply", failing(Enforcement.apply))
             else:
-                monkeypatch.setattr("inward.control.up.apply_quarantine", failing(lambda *_: []))
+                monkeypatch.setattr("inward.control.run.up.apply_quarantine", failing(lambda *_: []))
             company.grant(shop.policy("another"))
             await company.until(lambda: bool(company.events("warning", "the sky falls", "trying again")))
             if where != "quarantine":

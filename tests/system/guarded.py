@@ -24,8 +24,8 @@ from tests.system.company import COMPANY, TRUST_DOMAIN
 from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore
 from inward.control.layout import Layout
+from inward.control.run.services import envoy_name
 from inward.control.running import RunningService, load_running, parse_address
-from inward.control.services import envoy_name
 from inward.record.call import Call
 from inward.record.reader import read_calls, read_entries
 

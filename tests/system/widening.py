@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from tests.system.company import READ_ONE
 
 from inward.catalog.template import PathTemplate
-from inward.envoy.ingress import IDENTITY_HEADERS
+from inward.envoy.resources.ingress import IDENTITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,8 +13,8 @@ from inward.cli.edited import report
 from inward.cli.options import JSONOption, SystemOption, operation_named, service_named, system_layout
 from inward.control.bundle import load_policy
 from inward.errors import BadInputError
-from inward.policy.edit import add_grant
-from inward.policy.load import parse_expiry
+from inward.policy.authoring.edit import add_grant
+from inward.policy.loading.load import parse_expiry
 
 
 def allow(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inward.control.bundle import Policy
     from inward.control.findings import Finding
-    from inward.envoy.render import SlowCell
+    from inward.envoy.resources.render import SlowCell
     from inward.policy.model import Policy as GrantOrForbid
 
 

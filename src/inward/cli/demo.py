@@ -21,10 +21,10 @@ from inward.cli.traffic import Made, Planned, load_traffic, make
 from inward.cli.up import Teller, keep_up, told_who_runs
 from inward.cli.verdict import STYLES
 from inward.control.layout import STATE, Layout
+from inward.control.run.supervisor import Supervisor
+from inward.control.run.up import Up
 from inward.control.running import require_running
 from inward.control.settings import Settings
-from inward.control.supervisor import Supervisor
-from inward.control.up import Up
 from inward.errors import ExitCode, InwardError
 from inward.identity.private_files import private_folder
 from inward.record.lock import FolderLock
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inward.cli.output import Cell
-    from inward.control.events import Event
+    from inward.control.run.events import Event
 
 NEEDED = ("fastapi", "flask", "gunicorn", "httpx", "requests", "uvicorn")
 TRICKLE_SECONDS = 3.0

@@ -14,7 +14,7 @@ import typer
 
 from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import print_json, print_line, remark
-from inward.control.supervisor import Supervisor
+from inward.control.run.supervisor import Supervisor
 from inward.errors import InwardError
 from inward.identity.private_files import private_folder
 from inward.record.lock import FolderLock, FolderLockedError

@@ -13,14 +13,14 @@ from inward.control.bundle import load_policy
 from inward.control.readback import supervised, wait_for_policy
 from inward.control.running import load_running
 from inward.errors import ExitCode
-from inward.policy.explain import explain
+from inward.policy.authoring.explain import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inward.control.bundle import Policy
     from inward.control.layout import Layout
-    from inward.policy.edit import Change, Edit
+    from inward.policy.authoring.edit import Change, Edit
 
 ENFORCE_SECONDS = 15.0
 

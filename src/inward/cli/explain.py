@@ -18,9 +18,9 @@ from inward.control.bundle import load_policy
 from inward.control.quarantine import load_quarantine
 from inward.control.readback import policy_in_force
 from inward.errors import BadInputError, ExitCode, InvalidSystemError
+from inward.policy.authoring.explain import Explanation
+from inward.policy.authoring.explain import explain as explain_call
 from inward.policy.decision import Reason
-from inward.policy.explain import Explanation
-from inward.policy.explain import explain as explain_call
 from inward.policy.request import Request, reads_of
 from inward.record.reader import find_call
 

@@ -12,7 +12,7 @@ from inward.cli.output import print_line, printable, printable_lines, styled
 from inward.cli.verdict import meaning
 
 if TYPE_CHECKING:
-    from inward.policy.explain import Examined, Explanation, Nearest, Term
+    from inward.policy.authoring.explain import Examined, Explanation, Nearest, Term
 
 
 def print_explanation(explanation: Explanation, mode: Mode, option: str) -> None:

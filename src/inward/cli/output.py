@@ -25,7 +25,7 @@ from inward.errors import InvalidSystemError, InwardError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inward.control.events import Event
+    from inward.control.run.events import Event
     from inward.errors import Mistake
 
 Style = Literal["", "green", "red", "yellow", "bold", "dim", "cyan"]

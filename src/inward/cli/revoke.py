@@ -10,7 +10,7 @@ import typer
 from inward.cli.edited import report
 from inward.cli.options import JSONOption, SystemOption, operation_named, service_named, system_layout
 from inward.control.bundle import load_policy
-from inward.policy.edit import revoke as revoke_grants
+from inward.policy.authoring.edit import revoke as revoke_grants
 
 
 def revoke(

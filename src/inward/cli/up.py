@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import option_for, print_commands, print_event, print_line, printable
+from inward.control.run.up import Up
 from inward.control.settings import Settings
-from inward.control.up import Up
 from inward.errors import InwardError
 from inward.record.lock import FolderLockedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inward.control.events import Event
     from inward.control.layout import Layout
+    from inward.control.run.events import Event
 
 
 class AlreadyRunningError(InwardError):

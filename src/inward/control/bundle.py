@@ -18,7 +18,7 @@ from inward.catalog.system import load_system, policy_files
 from inward.errors import InvalidSystemError, InwardError
 from inward.identity.private_files import private_folder, write_private
 from inward.policy.decide import Engine
-from inward.policy.load import Memo, load_policies
+from inward.policy.loading.load import Memo, load_policies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inward.control.running import parse_address
-from inward.envoy.egress import proxy_authorization
+from inward.envoy.resources.egress import proxy_authorization
 from inward.errors import BadInputError, InwardError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from inward.catalog.model import Mode
-from inward.envoy.render import SlowCell, service_routes
+from inward.envoy.resources.render import SlowCell, service_routes
 from inward.errors import Place
 from inward.policy.scope import open_parts
 

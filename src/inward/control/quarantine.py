@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inward.envoy.folder import EnvoyFolder
-from inward.envoy.rbac import quarantine as quarantine_filter
+from inward.envoy.resources.rbac import quarantine as quarantine_filter
 from inward.errors import InwardError
 from inward.identity.private_files import read_private, write_private
 from inward.identity.spiffe_id import SpiffeID

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import psutil
 
 from inward.control.bundle import CURRENT, BundleError, load_bundle
-from inward.control.readiness import listens as listens_at
+from inward.control.run.readiness import listens as listens_at
 from inward.control.running import parse_address
 from inward.envoy.admin import Admin, EnvoyAdminError
 from inward.envoy.folder import VERSION_STATS, EnvoyFolder
-from inward.envoy.render import service_routes
+from inward.envoy.resources.render import service_routes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping

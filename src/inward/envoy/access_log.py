@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from inward.envoy.proto import FILE_LOG, Resource, extension
-from inward.envoy.rbac import SLOW
-from inward.envoy.slow_filter import DECISION_HEADER, EXT_AUTHZ_METADATA
+from inward.envoy.resources.proto import FILE_LOG, Resource, extension
+from inward.envoy.resources.rbac import SLOW
+from inward.envoy.resources.slow_filter import DECISION_HEADER, EXT_AUTHZ_METADATA
 from inward.errors import InwardError
 from inward.policy.decision import Reason
 from inward.record.call import Call

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from inward.envoy.proto import Resource
+    from inward.envoy.resources.proto import Resource
 
 # The statistic in which Envoy says which version of a file it enforces.
 VERSION_STATS = {

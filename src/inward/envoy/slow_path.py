@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inward.catalog.model import Mode
-from inward.envoy.slow_filter import CALLER_HEADER, DECISION_HEADER, MODE_HEADER, OPERATION_HEADER
+from inward.envoy.resources.slow_filter import CALLER_HEADER, DECISION_HEADER, MODE_HEADER, OPERATION_HEADER
 from inward.policy.decision import Decision, Reason
 from inward.policy.request import Request
 

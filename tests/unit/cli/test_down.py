@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from inward.control.layout import Layout
-from inward.control.process import ProcessSpec, RunningProcess
+from inward.control.run.process import ProcessSpec, RunningProcess
 from inward.control.running import Running, store_running
 from inward.identity.private_files import private_folder, write_private
 from inward.record.lock import FolderLock

@@ -17,7 +17,7 @@ from inward.cli.output import (
     printable,
     printable_lines,
 )
-from inward.control.events import Event
+from inward.control.run.events import Event
 from inward.errors import BadInputError, InvalidSystemError, Mistake, Place
 
 if TYPE_CHECKING:

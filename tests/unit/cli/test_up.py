@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inward.cli.up import AlreadyRunningError, Teller, told_who_runs
-from inward.control.events import Event
+from inward.control.run.events import Event
 from inward.record.lock import FolderLockedError, Holder
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tests.unit.envoy import shop
 
 from inward.control.bundle import Policy, load_policy
 from inward.control.layout import Layout
-from inward.control.ports import Ports
+from inward.control.run.ports import Ports
 from inward.identity.private_files import private_folder
 
 if TYPE_CHECKING:

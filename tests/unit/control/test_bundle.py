@@ -22,10 +22,10 @@ from inward.control.bundle import (
     load_policy,
     store_bundle,
 )
-from inward.control.slow_path import FollowedPolicy
+from inward.control.run.slow_path import FollowedPolicy
 from inward.errors import InvalidSystemError
 from inward.identity.private_files import private_folder
-from inward.policy.load import load_policies
+from inward.policy.loading.load import load_policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inward.control.egress_client import Answer, NoAnswerError, Outgoing, make_call
 from inward.control.running import RunningService
-from inward.envoy.egress import proxy_authorization
+from inward.envoy.resources.egress import proxy_authorization
 from inward.errors import BadInputError
 
 if TYPE_CHECKING:

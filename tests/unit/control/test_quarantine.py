@@ -11,7 +11,7 @@ from tests.unit.envoy import shop
 
 from inward.control.bundle import load_policy
 from inward.control.quarantine import Quarantined, QuarantineError, apply_quarantine, change_quarantine, load_quarantine
-from inward.control.services import prepare_folders
+from inward.control.run.services import prepare_folders
 from inward.errors import InwardError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.envoy import shop
 
 from inward.catalog.model import Mode
-from inward.envoy.slow_filter import ENFORCING_FILTER, slow_filters, slow_route
+from inward.envoy.resources.slow_filter import ENFORCING_FILTER, slow_filters, slow_route
 from inward.envoy.slow_path import SlowPath, peer_of
 from inward.policy.decision import Decision, Reason
 

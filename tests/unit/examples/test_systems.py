@@ -13,7 +13,7 @@ from inward.catalog.model import Mode
 from inward.catalog.system import load_system
 from inward.policy.cel import UntranslatableError, translate
 from inward.policy.decide import Engine
-from inward.policy.load import load_policies
+from inward.policy.loading.load import load_policies
 from inward.policy.request import Request
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

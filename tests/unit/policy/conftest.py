@@ -11,7 +11,7 @@ from inward.catalog.model import Catalog, DataClass, Mode, Operation, Parameter,
 from inward.catalog.template import PathTemplate
 from inward.errors import Place
 from inward.identity.spiffe_id import SpiffeID
-from inward.policy.load import load_policies
+from inward.policy.loading.load import load_policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable

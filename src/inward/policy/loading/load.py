@@ -1,0 +1,222 @@
+"""Reads the policies of a system folder: `policies/<service>.cedar` and `guardrails.cedar`.
+
+All mistakes are reported in one run, with file and line. Where there is any, no policy is returned: a forbid
+that could not be read must not be a forbid that does not apply.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import cedarpy
+
+from inward.errors import Mistake, Place
+from inward.policy.loading.rules import GUARDRAILS, Parsed, Rules, nearest, shown, shown_line
+from inward.policy.loading.source import MAX_FILE_BYTES, MAX_MISTAKES, Statement, parse_statements
+from inward.policy.loading.validate import Validator
+from inward.policy.model import Policies, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cedarpy import pst
+
+    from inward.catalog.model import Catalog
+
+FOLDER = "policies"
+SUFFIX = ".cedar"
+MAX_REASON = 500  # characters
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ANNOTATIONS = frozenset({"id", "reason", "expires"})
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_TIME = re.compile(_DATE.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+@dataclass
+class Memo:
+    """What one load found out, so that the next one in the same process looks only at what changed."""
+
+    trees: dict[str, Parsed] = field(default_factory=dict)  # by source text
+    valid: set[bytes] = field(default_factory=set)
+
+
+def load_policies(folder: Path, catalog: Catalog, memo: Memo | None = None) -> tuple[Policies, list[Mistake]]:
+    """Load the policies of the system in `folder`; with any mistake there are none, and nothing is granted.
+
+    A folder without policies is a system that grants nothing. A policy that has expired is loaded all the
+    same. `memo` is kept up to date, and holds no more than the last load used.
+    """
+    reading = _Reading(catalog, memo if memo is not None else Memo())
+    for service, name in reading.find(folder):
+        reading.read(folder, service, name)
+    return reading.finish()
+
+
+class _Reading:
+    """One run over the files of a system."""
+
+    def __init__(self, catalog: Catalog, memo: Memo) -> None:
+        self._catalog = catalog
+        self._memo = memo
+        self._trees: dict[str, Parsed] = {}
+        self._rules = Rules(catalog)
+        self._validator = Validator(catalog, memo.valid)
+        self._policies: dict[str, Policy] = {}
+        self._mistakes: list[Mistake] = []
+
+    def find(self, folder: Path) -> Iterator[tuple[str | None, str]]:
+        """Yield the service (None: guardrails) and the name, relative to the folder, of each policy file."""
+        if os.path.lexists(folder / GUARDRAILS):
+            yield None, GUARDRAILS
+        try:
+            entries = sorted(os.scandir(folder / FOLDER), key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._mistake(Place(FOLDER), f"the folder cannot be read: {error.strerror}")
+            return
+        for entry in entries:
+            name = f"{FOLDER}/{entry.name}"
+            service = entry.name.removesuffix(SUFFIX)
+            if entry.name.startswith(".") or not (entry.is_dir() or entry.name.lower().endswith(SUFFIX)):
+                continue  # an editor's files, a README
+            if entry.is_dir():
+                self._mistake(Place(shown(name)), "a folder here is not read", "put its files right into policies/")
+            elif entry.name == GUARDRAILS and service not in self._catalog.services:
+                self._mistake(Place(name), "guardrails stand beside inward.yaml", f"move it to {GUARDRAILS}")
+            elif service not in self._catalog.services:
+                hint = nearest(service, self._catalog.services) or "name it after the service that it grants"
+                self._mistake(Place(shown(name)), f"there is no service `{shown(service)}`", hint)
+            else:
+                yield service, name
+
+    def read(self, folder: Path, service: str | None, name: str) -> None:
+        """Read one file; `service` is whose it is, None for the guardrails."""
+        try:
+            data = _read(folder / name)
+        except OSError as error:
+            self._mistake(Place(name), f"the file cannot be read: {error.strerror or error}")
+            return
+        statements, mistakes = parse_statements(data, name)
+        policies: list[Policy] = []
+        for statement in statements:
+            if len(mistakes) >= MAX_MISTAKES:
+                break
+            place = Place(name, statement.line)
+            parsed = self._parse(statement, place, mistakes)
+            if parsed is None:
+                continue
+            found = _annotated(parsed.tree, service, place, statement.text, mistakes)
+            findings = self._rules.check(parsed, service)
+            mistakes += (Mistake(place, what, hint) for what, hint in findings)
+            if found is None:
+                continue
+            if (other := self._policies.setdefault(found.id, found)) is not found:
+                mistakes.append(Mistake(place, f"the id `{found.id}` is taken by {other.place}", "choose another one"))
+            elif not findings:
+                policies.append(found)
+        invalid = self._validator.check([(policy.text, self._trees[policy.text]) for policy in policies], service)
+        mistakes += (
+            Mistake(policies[number].place, what, hint)
+            for number, findings in sorted(invalid.items())
+            for what, hint in findings
+        )
+        self._mistakes += mistakes[:MAX_MISTAKES]
+        if len(mistakes) > MAX_MISTAKES:
+            self._mistake(Place(name), f"{len(mistakes) - MAX_MISTAKES} more mistakes")
+
+    def finish(self) -> tuple[Policies, list[Mistake]]:
+        """Return what was read."""
+        self._memo.trees, self._memo.valid = self._trees, self._validator.used
+        if self._mistakes:
+            return Policies.of(()), sorted(set(self._mistakes))
+        return Policies.of(self._policies.values()), []
+
+    def _mistake(self, place: Place, what: str, hint: str = "") -> None:
+        self._mistakes.append(Mistake(place, what, hint))
+
+    def _parse(self, statement: Statement, place: Place, mistakes: list[Mistake]) -> Parsed | None:
+        """Return the syntax tree of one policy."""
+        found = self._memo.trees.get(statement.text)
+        if found is None:
+            try:
+                handle = cedarpy.PolicySet.from_str(statement.text)
+                parsed = handle.to_pst()
+            except ValueError as error:
+                what = shown_line(str(error).removeprefix("cedarpy: "))
+                mistakes.append(Mistake(place, f"no valid Cedar policy: {what}"))
+                return None
+            if parsed.templates:
+                mistakes.append(Mistake(place, "a template: `?principal` and `?resource` have no value here"))
+                return None
+            if len(parsed.static_policies) != 1:
+                mistakes.append(Mistake(place, "not one policy", "close each policy with `;`"))
+                return None
+            found = Parsed.of(next(iter(parsed.static_policies.values())))
+        self._trees[statement.text] = found
+        return found
+
+
+def _read(path: Path) -> bytes:
+    """Return the bytes of a regular file, one more than are allowed at most; `OSError` for anything else."""
+    # non-blocking, so that a FIFO of that name does not stop us
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _annotated(
+    tree: pst.Template, service: str | None, place: Place, text: str, mistakes: list[Mistake]
+) -> Policy | None:
+    """Return the policy that the annotations of `tree` make of it, or None after adding to `mistakes`."""
+    found: list[tuple[str, str]] = []
+    annotations = tree.annotations
+    identifier, reason = annotations.get("id", ""), annotations.get("reason", "")
+    for name in sorted(annotations.keys() - _ANNOTATIONS):
+        known = nearest(name, _ANNOTATIONS)
+        found.append((f"unknown annotation `@{shown(name)}`", known or "there are @id, @reason and @expires"))
+    if not identifier:
+        found.append(("a policy without @id", 'write @id("…") before it'))
+    elif not _ID.fullmatch(identifier):
+        found.append((f"the id `{shown(identifier)}`", "use up to 100 letters, digits, dots, dashes and underscores"))
+    if not reason.strip():
+        found.append(("a policy without @reason", 'write @reason("…") before it: who needs this, and why'))
+    elif len(reason) > MAX_REASON or not reason.isprintable():
+        found.append(("a reason that is no single line", f"use up to {MAX_REASON} printable characters"))
+    expires = None
+    if "expires" in annotations:
+        expires = parse_expiry(annotations["expires"])
+        if expires is None:
+            what = f"the expiry `{shown(annotations['expires'])}`"
+            found.append((what, "write a day such as 2027-06-30, or a time such as 2027-06-30T12:00:00Z"))
+    mistakes += (Mistake(place, what, hint) for what, hint in found)
+    if found:
+        return None
+    tree = dataclasses.replace(tree, id=identifier)  # so that Cedar names it in what it answers
+    return Policy(identifier, tree.effect, reason, expires, service, place, text, tree)
+
+
+def parse_expiry(text: str) -> datetime | None:
+    """Return the first moment (UTC) at which that `@expires` no longer holds; None if it is no expiry.
+
+    A day (`2027-06-30`) holds to its end; a time (RFC 3339 section 5.6, with upper-case `T` and `Z`) is the
+    moment.
+    """
+    try:
+        if _DATE.fullmatch(text):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
+        return datetime.fromisoformat(text).astimezone(UTC) if _DATE_TIME.fullmatch(text) else None
+    except (ValueError, OverflowError):
+        return None
