@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from inward.policy.model import Cell, Policy
 
 MAX_NODES = 3000
-MAX_NESTING = 62  # Envoy reads 100 nested JSON objects and arrays; the routes around a tree are 32
+MAX_NESTING = 62  # of the JSON; what stands around a tree is counted where it is put (`envoy`)
 
 
 def translate(cell: Cell, catalog: Catalog) -> Tree:
