@@ -409,7 +409,7 @@ def test_what_goes_wrong_while_a_change_is_taken_over_is_tried_again(
             elif where == "apply":
                 monkeypatch.setattr(Enforcement, "apply", failing(Enforcement.apply))
             else:
-                monkeypatch.setattr("inward.control.run.up.apply_quarantine", failing(lambda *_: []))
+                monkeypatch.setattr("inward.control.run.fleet.apply_quarantine", failing(lambda *_: []))
             company.grant(shop.policy("another"))
             await company.until(lambda: bool(company.events("warning", "the sky falls", "trying again")))
             if where != "quarantine":

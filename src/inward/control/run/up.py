@@ -9,40 +9,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
 import time
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore, KeyStore, SealedKeyStore
 from inward.control.bundle import BundleError, Policy, SystemReader, load_bundle, store_bundle
-from inward.control.quarantine import apply_quarantine
 from inward.control.run import services as parts
 from inward.control.run.enforcement import Enforcement
 from inward.control.run.events import Event, Told, mistakes_event
+from inward.control.run.fleet import Fleet, Keepers, process_names, served
 from inward.control.run.identities import Identities
 from inward.control.run.intake import Intake
 from inward.control.run.limits import require_watches
-from inward.control.run.ports import Ports, known_ports, require_free
+from inward.control.run.ports import require_free
 from inward.control.run.process import last_line
-from inward.control.run.readiness import LOOK_SECONDS, listens, until_listening
-from inward.control.run.slow_path import slow_path_process
-from inward.control.run.supervisor import Job, Supervisor
-from inward.control.running import Running, load_running, store_running
+from inward.control.run.supervisor import Supervisor
+from inward.control.running import Running, load_running
 from inward.envoy.admin import Admin
 from inward.errors import InvalidSystemError, InwardError
 from inward.identity.private_files import private_folder
-from inward.record.call import timestamp
 from inward.record.lock import FolderLock
 from inward.record.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-    from inward.catalog.model import Service
     from inward.control.layout import Layout
     from inward.control.running import RunningService
     from inward.control.settings import Settings
@@ -63,8 +57,6 @@ class Up:
         self._listener = told
         self._stop = asyncio.Event()
         self._reader = SystemReader(layout.system)
-        self._allocations: dict[str, parts.Allocation] = {}
-        self._ports = Ports()
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind = False  # whether what runs is not yet what the policy in force says
 
@@ -88,13 +80,15 @@ class Up:
             self._intake = Intake(self._layout, recorder, lambda: self._policy.catalog, self._warn)
             self._identities = Identities(self._authority(), self._told)
             self._enforcement = Enforcement(self._layout, self._told)
+            keepers = Keepers(self._supervisor, self._intake, self._identities, self._enforcement)
+            self._fleet = Fleet(self._layout, self._settings, self._environment, keepers, self._told, self._stop)
             for note in recorder.notes:
                 self._warn(note)
             before = self._run_before() if left else None
-            await self._supervisor.clear(self._names() if before else set())
+            await self._supervisor.clear(process_names(self._policy) if before else set())
             if before is None:
-                require_watches(len(self._served()))
-                require_free(self._served().values())
+                require_watches(len(served(self._policy)))
+                require_free(served(self._policy).values())
             try:
                 await self._keep(before.services if before else {})
             finally:
@@ -134,150 +128,16 @@ class Up:
                 self._warn("no memory file system: keys are on a disk, readable by this account only")
         return Authority(self._policy.catalog.trust_domain, store, settings.authority)
 
-    def _served(self) -> dict[str, Service]:
-        return {name: service for name, service in self._policy.catalog.services.items() if service.run}
-
-    def _names(self) -> set[str]:
-        return {each for name in self._served() for each in (name, parts.envoy_name(name))} | {parts.SLOW_PATH}
-
     def _tell_start(self) -> None:
         catalog = self._policy.catalog
-        served = self._served()
+        names = sorted(served(self._policy))
         self._told(
             Event(
                 "starting",
-                f"{len(served)} services of {catalog.trust_domain}, policy {self._policy.version}",
-                {"trust_domain": catalog.trust_domain, "services": sorted(served), "policy": self._policy.version},
+                f"{len(names)} services of {catalog.trust_domain}, policy {self._policy.version}",
+                {"trust_domain": catalog.trust_domain, "services": names, "policy": self._policy.version},
             )
         )
-
-    async def _reconcile(self, before: Mapping[str, RunningService]) -> None:
-        """Make what runs what the policy in force says: folders and files first, then processes."""
-        served = self._served()
-        for name in [name for name in self._allocations if name not in served]:
-            await self._supervisor.end(name)
-            await self._supervisor.end(parts.envoy_name(name))
-            del self._allocations[name]
-        self._ports.avoid(known_ports(self._policy.catalog, before))
-        for name, service in served.items():
-            parts.prepare_folders(name, self._layout)
-            known = self._allocations.get(name)
-            kept = known.running() if known else before.get(name)
-            self._allocations[name] = parts.allocate(service, self._layout, kept, self._ports)
-        self._write_running()
-        await asyncio.to_thread(self._write_files)
-        await self._run_jobs(served)
-
-    def _write_running(self) -> None:
-        services = {name: allocation.running() for name, allocation in self._allocations.items()}
-        now = timestamp(datetime.now(UTC))
-        store_running(self._layout, Running(pid=os.getpid(), since=now, services=services))
-
-    def _write_files(self) -> None:
-        self._enforcement.apply(self._policy, self._allocations)
-        folders = {
-            name: (service.spiffe_id, self._enforcement.folder(name)) for name, service in self._served().items()
-        }
-        self._identities.want(folders)
-        apply_quarantine(self._layout, self._policy.catalog)
-
-    async def _run_jobs(self, served: Mapping[str, Service]) -> None:
-        """Start what is not running as it should: enforcers first, then who is called, then who only calls."""
-        enforcers = [Job(slow_path_process(self._layout, self._environment))]
-        callees: list[Job] = []
-        callers: list[Job] = []
-        for name, service in served.items():
-            self._intake.follow(name)
-            allocation = self._allocations[name]
-            enforcer = parts.envoy_process(service, allocation, self._layout, self._settings, self._environment)
-            enforcers.append(Job(enforcer, parts.ENVOY_VARIABLES, partial(self._before_envoy, name)))
-            app = parts.app_process(service, allocation, self._layout, self._environment)
-            job = Job(app, parts.APP_VARIABLES, partial(self._before_app, name))
-            (callers if allocation.app is None else callees).append(job)
-        for wave in (enforcers, callees, callers):
-            changed = [job for job in wave if not self._supervisor.runs(job)]
-            if not changed or self._stop.is_set():
-                continue
-            await asyncio.gather(*(self._supervisor.run(job) for job in changed))
-            names = {job.spec.name for job in changed}
-            begun = {name: at for name, at in self._allocations.items() if names & {name, parts.envoy_name(name)}}
-            listening = until_listening(self._layout, begun, self._supervisor.alive)
-            await self._until(listening, self._settings.start_seconds)
-
-    async def _until(self, work: Coroutine[None, None, None], seconds: float) -> None:
-        """Wait for `work`, but not longer than `seconds`, and not when the run is being ended."""
-        tasks = [asyncio.create_task(work), asyncio.create_task(self._stop.wait())]
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _before_envoy(self, name: str) -> None:
-        self._layout.service(name).admin_socket.unlink(missing_ok=True)
-        await asyncio.to_thread(self._intake.next_log, name)
-
-    async def _before_app(self, name: str) -> None:
-        self._layout.service(name).app_socket.unlink(missing_ok=True)
-
-    async def _all_ready(self) -> None:
-        await asyncio.gather(*(self._ready(name) for name in self._served()))
-        services = {
-            name: {
-                "spiffe_id": str(self._policy.catalog.services[name].spiffe_id),
-                "mode": self._policy.catalog.services[name].mode.value,
-                "listen": str(allocation.ingress) if allocation.ingress else None,
-                "egress": str(allocation.egress),
-                "app": None if allocation.app is None else str(allocation.app),
-                "version": self._enforcement.enforced(name),
-            }
-            for name, allocation in self._allocations.items()
-        }
-        self._told(
-            Event(
-                "ready",
-                f"ready: {len(services)} services, policy {self._policy.version}",
-                {"system": str(self._layout.system), "policy": self._policy.version, "services": services},
-            )
-        )
-
-    async def _ready(self, name: str) -> None:
-        """Wait until a service takes calls, and say so."""
-        deadline = time.monotonic() + self._settings.start_seconds
-        late = False
-        while not await self._takes_calls(name):
-            if name not in self._allocations:
-                return  # taken out of the system
-            if not late and time.monotonic() > deadline:
-                late = True
-                self._warn(f"{name} does not listen yet; what it prints is in `{self._layout.output(name)}`")
-            await asyncio.sleep(LOOK_SECONDS)
-        version = None
-        while version is None:
-            version = await self._enforcement.confirm(name, self._settings.start_seconds)
-            if name not in self._allocations:
-                return
-        allocation = self._allocations[name]
-        service = self._policy.catalog.services[name]
-        where = f"https://{allocation.ingress}" if allocation.ingress else "only calls"
-        self._told(
-            Event(
-                "service",
-                f"{name:<16} ready   {where:<26} {service.mode.value if service.listen else '':<8} {service.spiffe_id}",
-                {
-                    "service": name,
-                    "state": "ready",
-                    "listen": where if allocation.ingress else None,
-                    "version": version,
-                },
-            )
-        )
-
-    async def _takes_calls(self, name: str) -> bool:
-        allocation = self._allocations.get(name)
-        admin = Admin(self._layout.service(name).admin_socket)
-        if allocation is None or not self._supervisor.alive(name) or not await admin.live():
-            return False
-        return allocation.app is None or await listens(allocation.app)
 
     async def _keep(self, before: Mapping[str, RunningService]) -> None:
         """Start everything, and keep it going until `stop`."""
@@ -286,8 +146,8 @@ class Up:
         # Calls are recorded and identities renewed from the first moment, however long some service takes to start.
         self._go_on_with("identities", self._identities.keep)
         self._go_on_with("the record", partial(self._intake.keep, self._rotate))
-        await self._reconcile(before)
-        self._go_on_with("readiness", self._all_ready)
+        await self._fleet.reconcile(self._policy, before)
+        self._go_on_with("readiness", partial(self._fleet.all_ready, self._policy))
         self._go_on_with("the system folder", self._watch)
         await self._stop.wait()
 
@@ -327,13 +187,13 @@ class Up:
             if await asyncio.to_thread(self._reader.changed):
                 await self._take_over()
             if self._behind:
-                known = set(self._allocations)
+                known = self._fleet.names
                 await asyncio.to_thread(store_bundle, self._layout.bundle, self._policy)
-                await self._reconcile({})
+                await self._fleet.reconcile(self._policy, {})
                 self._behind = False
                 self._aside(self._tell_enforced(self._policy, started))
-                for name in self._allocations.keys() - known:
-                    self._go_on_with(name, partial(self._ready, name))
+                for name in self._fleet.names - known:
+                    self._go_on_with(name, partial(self._fleet.ready, name, self._policy))
 
     async def _take_over(self) -> None:
         """Make the system folder, as it is now, the policy in force, unless something is wrong with it."""
@@ -349,7 +209,7 @@ class Up:
         self._behind = True
 
     async def _tell_enforced(self, policy: Policy, started: float) -> None:
-        names = list(self._served())
+        names = list(served(self._policy))
         versions = await asyncio.gather(*(self._enforcement.confirm(name, CONFIRM_SECONDS) for name in names))
         if policy is not self._policy:
             return  # the one that came after it is told
@@ -372,7 +232,7 @@ class Up:
             await asyncio.to_thread(self._intake.drain)
         except InwardError as error:
             self._warn(f"calls are left in the logs: {error.message}")
-        self._ports.close()
+        self._fleet.close()
         # Keys, credentials and sockets end with the run; the authority too, unless a passphrase keeps it in the state.
         shutil.rmtree(self._layout.run, ignore_errors=True)
 
