@@ -13,6 +13,7 @@ from tests.system import wire
 from tests.system.guarded import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from tests.system.guarded import Guarded
@@ -44,21 +45,21 @@ class Load:
         self.certificates: set[bytes] = set()  # what the callee presented
         self._stop = threading.Event()
         self.errors: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._guarded, args=(self._by_egress, n)) for n in range(threads)]
+        self.threads = [threading.Thread(target=self._guarded, args=(self._by_egress, n)) for n in range(threads)]
         if direct:
-            self._threads.append(threading.Thread(target=self._guarded, args=(self._directly, threads)))
+            self.threads.append(threading.Thread(target=self._guarded, args=(self._directly, threads)))
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
+        for thread in self.threads:
             thread.start()
-        eventually("the first calls", lambda: self.errors or len(self.made) > 3 * len(self._threads))
+        eventually("the first calls", lambda: self.errors or len(self.made) > 3 * len(self.threads))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        for thread in self._threads:
+        for thread in self.threads:
             thread.join()
 
     def go_on(self, seconds: float) -> None:
@@ -72,16 +73,21 @@ class Load:
         """Return the calls that were not answered as the policy says."""
         return [each for each in self.made if each.status != (200 if each.method == "GET" else 403)]
 
-    def unrecorded(self) -> tuple[list[str], list[str]]:
-        """Wait until all calls are in the record; return what is missing there, and what is there more than once."""
-        expected = {each.path for each in self.made if each.status}
+    def unrecorded(self, near: Sequence[float] = ()) -> tuple[list[str], list[str]]:
+        """Wait until all calls are in the record; return what is missing there, and what is there more than once.
+
+        It does not wait for calls that were begun in the half second before one of the moments `near`.
+        """
+        made = {each.path for each in self.made if each.status}
+        doubtful = {each.path for each in self.made if any(moment - 0.5 < each.at < moment for moment in near)}
+        expected = made - doubtful
 
         def found() -> Counter[str]:
             return Counter(call.path for call in self._system.calls() if call.path and self.nonce in call.path)
 
         eventually("the calls in the record", lambda: expected <= found().keys())
         twice = [path for path, count in found().items() if count > 1]
-        return sorted(expected - found().keys()), twice
+        return sorted(made - found().keys()), twice
 
     def _guarded(self, run: object, number: int) -> None:
         assert callable(run)

@@ -60,6 +60,17 @@ class Intake:
             tailer.writer_ended()
             tailer.folder.switch(tailer.position.number)
 
+    def interrupted(self, service: str) -> None:
+        """Say in the record that the Envoy of a service ended without a warning.
+
+        It writes a line when it has answered, and a moment later to the file: what it answered in its last
+        milliseconds may be nowhere.
+        """
+        with self._turn:
+            why = "its Envoy ended without a warning: calls of its last moments may be missing"
+            self._pending.append(Gap(time=timestamp(datetime.now(UTC)), why=why, service=service))
+            self._count += 1
+
     def take(self) -> int:
         """Record what is there now; return how many lines. Raises `RecordWriteError`, and then nothing is lost."""
         with self._turn:

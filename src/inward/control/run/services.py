@@ -139,6 +139,11 @@ def envoy_name(service: str) -> str:
     return f"{service}.envoy"
 
 
+def service_of_envoy(process: str) -> str | None:
+    """Return the service whose Envoy has that process name; None for another process."""
+    return process.removesuffix(".envoy") if process.endswith(".envoy") else None
+
+
 def envoy_process(
     service: Service, allocation: Allocation, layout: Layout, settings: Settings, environment: Mapping[str, str]
 ) -> ProcessSpec:

@@ -53,8 +53,8 @@ class _Slot:
 class Supervisor:
     """Runs jobs by name. `file` keeps the marks of what runs, for the run after this one.
 
-    `told(name, what)` is called when something happens to a process: what is `started`, `adopted` or `ended` and
-    the exit code.
+    `told(name, what)` is called when something happens to a process: what is `started`, `adopted`, `lost`
+    (an earlier run started it, and it is gone) or `ended`, and the exit code.
     """
 
     def __init__(self, file: Path, told: Callable[[str, str, int | None], None]) -> None:
@@ -106,6 +106,8 @@ class Supervisor:
         slot = self._slots[name] = _Slot(job)
         mark = self._left.get(name)
         process = RunningProcess.adopt(mark) if mark else None
+        if mark is not None and process is None:
+            self._told(name, "lost", None)
         if process is not None and process.mark.fingerprint == job.fingerprint:
             slot.process = process
             self._told(name, "adopted", None)

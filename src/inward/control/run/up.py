@@ -237,6 +237,8 @@ class Up:
         shutil.rmtree(self._layout.run, ignore_errors=True)
 
     def _process_told(self, name: str, what: str, code: int | None) -> None:
+        if what in {"ended", "lost"} and (service := parts.service_of_envoy(name)) is not None:
+            self._intake.interrupted(service)
         if what == "ended" and not self._stop.is_set():
             output = self._layout.output(name)
             said = last_line(output)

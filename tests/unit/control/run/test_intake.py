@@ -264,3 +264,18 @@ def test_a_full_disk_is_told_and_waited_out(rig: Rig, monkeypatch: pytest.Monkey
     assert rig.ids() == ["1"]
     assert len(rig.told) == 2
     assert all(told.startswith("calls cannot be recorded: ") for told in rig.told)
+
+
+def test_an_envoy_that_ended_without_a_warning_is_a_gap_that_outlives_a_full_disk(rig: Rig) -> None:
+    rig.begin("orders")
+    rig.log("orders", "a")
+    rig.disk.full = True
+    rig.intake.interrupted("orders")
+    with pytest.raises(RecordWriteError):
+        rig.intake.take()
+    rig.disk.full = False
+    rig.intake.drain()
+    assert rig.ids() == ["a"]
+    (gap,) = [entry for entry in rig.entries() if isinstance(entry, Gap)]
+    assert (gap.service, gap.src) == ("orders", None)
+    assert "without a warning" in gap.why
