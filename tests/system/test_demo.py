@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from tests.system.guarded import INWARD
+from tests.system.guarded import INWARD, room_to_start
 
 from inward.control.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+ROOM = 60  # for ten Envoys
 
 pytestmark = pytest.mark.xdist_group("commands")
 
@@ -38,9 +40,9 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_every_call_goes_as_expected(environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        [*INWARD, "demo", "--once"], env=environment, capture_output=True, text=True, check=False, timeout=200
-    )
+    argv = [*INWARD, "demo", "--once"]
+    with room_to_start(ROOM):
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all as expected" in done.stdout
     assert " NOT " not in done.stdout
@@ -49,7 +51,10 @@ def test_every_call_goes_as_expected(environment: dict[str, str]) -> None:
 
 def test_it_greets_and_ends_with_control_c(environment: dict[str, str], tmp_path: Path) -> None:
     argv = [*INWARD, "demo"]
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        room_to_start(ROOM),
+        subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+    ):
         assert process.stdout is not None
         assert process.stderr is not None
         greeting = []

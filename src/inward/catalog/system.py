@@ -64,7 +64,10 @@ def load_catalog(folder: Path) -> tuple[Catalog | None, list[Mistake]]:
 
 def policy_files(folder: Path) -> tuple[str, ...]:
     """Return a system's policy files, sorted, relative to it: `policies/*.cedar` and `guardrails.cedar`."""
-    found = [f"policies/{path.name}" for path in (folder / "policies").glob("*.cedar")]
+    try:
+        found = [f"policies/{path.name}" for path in (folder / "policies").glob("*.cedar")]
+    except FileNotFoundError:  # taken away while it was listed
+        found = []
     if (folder / "guardrails.cedar").exists():
         found.append("guardrails.cedar")
     return tuple(sorted(found))

@@ -23,17 +23,27 @@ def require_watches(envoys: int) -> None:
 
     Does nothing where the kernel has no such limit (macOS).
     """
-    try:
-        limit = int(_LIMIT.read_text())
-    except (OSError, ValueError):
-        return
+    limit = _limit()
     needed = envoys * WATCHES_OF_AN_ENVOY
-    used = _instances_in_use()
-    if used + needed > limit:
+    used = _instances_in_use() if limit is not None else 0
+    if limit is not None and used + needed > limit:
         raise LimitError(
             f"{envoys} Envoys need {needed} inotify instances; this account may have {limit} and uses {used}",
             hint=f"raise the limit: `sysctl fs.inotify.max_user_instances={max(_MUCH_MORE, 2 * (used + needed))}`",
         )
+
+
+def watches_left() -> int | None:
+    """Return how many inotify instances this account may still have; None where there is no such limit."""
+    limit = _limit()
+    return None if limit is None else limit - _instances_in_use()
+
+
+def _limit() -> int | None:
+    try:
+        return int(_LIMIT.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _instances_in_use() -> int:
