@@ -177,14 +177,7 @@ class Rig:
         folder = EnvoyFolder(private_folder(self.folder / name))
         self.write_files(folder, policy, shape)
         port = free_port()
-        config = bootstrap(
-            policy.catalog.services["callee"],
-            ingress=Address("127.0.0.1", port),
-            egress=Address("127.0.0.1", free_port()),
-            folder=str(folder.path),
-            log=str(folder.path / "access.log"),
-            max_connection_seconds=900,
-        )
+        config = _configuration(policy, folder, port)
         flags = ["--file-flush-interval-msec", "10", "--file-flush-min-size-kb", "0"] if log == "durable" else []
         if log == "none":
             for listener in config["static_resources"]["listeners"]:
@@ -211,14 +204,7 @@ class Rig:
         policy = load_policy(template)
         self.write_files(folder, policy, "native")
         port = free_port()
-        config = bootstrap(
-            policy.catalog.services["callee"],
-            ingress=Address("127.0.0.1", port),
-            egress=Address("127.0.0.1", free_port()),
-            folder=str(folder.path),
-            log=str(folder.path / "access.log"),
-            max_connection_seconds=900,
-        )
+        config = _configuration(policy, folder, port)
         listeners = config["static_resources"]["listeners"]
         ingress = next(listener for listener in listeners if listener["name"] == "ingress")
         listeners[:] = [ingress]
@@ -229,6 +215,17 @@ class Rig:
         process = self.start_envoy(name, config)
         self.wait([("127.0.0.1", port)])
         return Subject(name, port, [process], requests)
+
+
+def _configuration(policy: Policy, folder: EnvoyFolder, port: int) -> dict[str, Any]:
+    return bootstrap(
+        policy.catalog.services["callee"],
+        ingress=Address("127.0.0.1", port),
+        egress=Address("127.0.0.1", free_port()),
+        folder=str(folder.path),
+        log=str(folder.path / "access.log"),
+        max_connection_seconds=900,
+    )
 
 
 def requests_for(policy: Policy, count: int = 200) -> list[bytes]:
