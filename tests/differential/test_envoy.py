@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from inward.policy.model import Cell
     from inward.record.call import Call
 
-pytestmark = pytest.mark.xdist_group("differential-envoy")
+pytestmark = pytest.mark.xdist_group("systems")
 
 _UNRESERVED = re.compile(r"%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
 _MOMENT = re.compile(r"2030-06-\d\dT\d\d:\d\d:\d\dZ")

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
     from inward.control.run.events import Event
 
+# With the systems behind real Envoys in one worker: a run counts what all processes of the account use.
+pytestmark = pytest.mark.xdist_group("systems")
+
 ENVOY = f"""#!{sys.executable} -SE
 import json, os, socket, sys
 path = sys.argv[sys.argv.index("--config-path") + 1]

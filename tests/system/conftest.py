@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run all that starts systems in one worker: two could take more inotify instances than an account has."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("systems"))
+
+
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """The company, for tests that leave it as it is. Give such tests the xdist group `company`."""
+    """The company, for tests that leave it as it is."""
     system = Guarded(tmp_path_factory.mktemp("company"))
     try:
         yield system.start()

@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from tests.system.guarded import INWARD, room_to_start
+from tests.system.guarded import INWARD
 
 from inward.control.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ROOM = 60  # for ten Envoys
-
-pytestmark = pytest.mark.xdist_group("commands")
 
 
 @pytest.fixture
@@ -41,8 +37,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def test_every_call_goes_as_expected(environment: dict[str, str]) -> None:
     argv = [*INWARD, "demo", "--once"]
-    with room_to_start(ROOM):
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all as expected" in done.stdout
     assert " NOT " not in done.stdout
@@ -51,10 +46,7 @@ def test_every_call_goes_as_expected(environment: dict[str, str]) -> None:
 
 def test_it_greets_and_ends_with_control_c(environment: dict[str, str], tmp_path: Path) -> None:
     argv = [*INWARD, "demo"]
-    with (
-        room_to_start(ROOM),
-        subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
-    ):
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         greeting = []

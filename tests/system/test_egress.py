@@ -14,8 +14,6 @@ from tests.system.guarded import Guarded, eventually
 
 from inward.policy.decision import Reason
 
-pytestmark = pytest.mark.xdist_group("company")
-
 NOBODY = 65534
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can start a process of another account, which is the attacker here"

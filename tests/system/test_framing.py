@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.system.widening import assert_nothing_widened, sender
 
 if TYPE_CHECKING:
     from tests.system.guarded import Guarded
-
-pytestmark = pytest.mark.xdist_group("company")
 
 _HIDDEN = b"DELETE /orders/42 HTTP/1.1\r\nhost: orders\r\nx-hidden: yes\r\n\r\n"
 _START = b"GET /orders/42 HTTP/1.1\r\nhost: orders\r\n"

@@ -13,8 +13,6 @@ from inward.envoy.resources.ingress import IDENTITY_HEADERS
 if TYPE_CHECKING:
     from tests.system.guarded import Guarded, Seen
 
-pytestmark = pytest.mark.xdist_group("company")
-
 FORGED = "forged-by-the-caller"
 # What an Envoy writes itself; all else in an app's request comes from the caller.
 WRITTEN = {

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.system import wire
 from tests.system.widening import SHORT, assert_nothing_widened
 
 if TYPE_CHECKING:
     from tests.system.guarded import Guarded
-
-pytestmark = pytest.mark.xdist_group("company")
 
 _HIDDEN = b"DELETE /orders/42 HTTP/1.1\r\nhost: orders\r\nx-hidden: yes\r\n\r\n"
 _END = b"0\r\n\r\n"

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from inward.record.call import Call
 
-pytestmark = pytest.mark.xdist_group("company")
-
 GET = b"GET /orders/42 HTTP/1.1\r\nhost: orders\r\n\r\n"
 READER = f"spiffe://{TRUST_DOMAIN}/reader"
 AUDITOR = f"spiffe://{TRUST_DOMAIN}/auditor"

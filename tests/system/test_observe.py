@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from inward.policy.decision import Reason
 
 if TYPE_CHECKING:
     from tests.system.guarded import Guarded
-
-pytestmark = pytest.mark.xdist_group("company")
 
 
 def test_what_is_granted_is_no_finding(company: Guarded) -> None:

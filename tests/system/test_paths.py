@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.system.guarded import Seen
 from tests.system.widening import assert_nothing_widened, send, sender, wrong_with
 
 if TYPE_CHECKING:
     from tests.system.guarded import Guarded
-
-pytestmark = pytest.mark.xdist_group("company")
 
 TARGETS = [
     # dot segments

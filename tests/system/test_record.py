@@ -15,8 +15,6 @@ from tests.system.guarded import Guarded, eventually
 
 from inward.policy.decision import Reason
 
-pytestmark = pytest.mark.xdist_group("company")
-
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 

@@ -33,12 +33,6 @@ def require_watches(envoys: int) -> None:
         )
 
 
-def watches_left() -> int | None:
-    """Return how many inotify instances this account may still have; None where there is no such limit."""
-    limit = _limit()
-    return None if limit is None else limit - _instances_in_use()
-
-
 def _limit() -> int | None:
     try:
         return int(_LIMIT.read_text())
