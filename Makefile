@@ -36,7 +36,7 @@ bench: $(READY)  ## measure, side by side in one run
 	@$(BIN)/python -m bench
 
 lock: $(READY)  ## renew requirements.txt (needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--no-annotate --group test --group check --group examples pyproject.toml build-requirements.in -o requirements.txt
 
 clean:  ## remove the environment and caches
