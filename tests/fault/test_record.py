@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inward.envoy.tail import Line, LogFolder, Tailer
+from inward.envoy.log_folder import LogFolder
+from inward.envoy.tail import Line, Tailer
 from inward.record.call import Call, Gap, parse_entry
 from inward.record.disk import Disk, RecordError
 from inward.record.position import Position

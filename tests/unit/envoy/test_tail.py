@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inward.envoy.tail import MAX_LINE_BYTES, Line, LogError, LogFolder, Tailer
+from inward.envoy.log_folder import LogError, LogFolder
+from inward.envoy.tail import MAX_LINE_BYTES, Line, Tailer
 from inward.record.call import Gap
 from inward.record.position import Position
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inward.envoy.access_log import LogLineError, parse_line
-from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, LogError, LogFolder, Tailer
+from inward.envoy.log_folder import LogError, LogFolder
+from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, Tailer
 from inward.record.call import Gap, beginning, timestamp
 from inward.record.recorder import Recorder, RecordWriteError
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from inward.control.layout import Layout
     from inward.control.running import RunningService
     from inward.control.settings import Settings
-    from inward.envoy.tail import LogFolder
+    from inward.envoy.log_folder import LogFolder
 
 RETRY_SECONDS = 1.0
 CONFIRM_SECONDS = 10.0

@@ -14,7 +14,8 @@ from tests.unit.envoy import shop
 from inward.control.run import intake as module
 from inward.control.run.intake import Intake
 from inward.control.run.services import prepare_folders
-from inward.envoy.tail import GRACE_SECONDS, LogFolder
+from inward.envoy.log_folder import LogFolder
+from inward.envoy.tail import GRACE_SECONDS
 from inward.record.call import Call, Gap
 from inward.record.disk import Disk
 from inward.record.reader import read_entries

@@ -15,7 +15,7 @@ import pytest
 from inward.control.run import supervisor as module
 from inward.control.run.process import ProcessSpec
 from inward.control.run.supervisor import DamagedProcessesError, Job, Supervisor
-from inward.envoy.tail import LogError
+from inward.envoy.log_folder import LogError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
