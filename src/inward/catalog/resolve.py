@@ -1,8 +1,9 @@
 """Which operation is that request? The most specific one whose method and path template match.
 
-Purpose: the answer that the decision point, the record and the explanations give, which is the answer that
-Envoy gives when it tries the routes of `most_specific_first` in order. Paths are compared as they are:
-normalising them (`//`, `..`, escaped slashes) is the enforcer's duty before it asks.
+`most_specific_first` is the order in which Envoy tries its routes. `Resolver` gives the same answer without Envoy:
+tests hold the routes to it, and an enforcer that is no Envoy will need it; nothing else asks it yet, since a record
+has the operation that Envoy itself named. Paths are compared as they are: normalising them (`//`, `..`, escaped
+slashes) is the enforcer's duty before it asks.
 """
 
 from __future__ import annotations
