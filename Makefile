@@ -20,7 +20,7 @@ demo: $(READY)  ## start the example company behind Inward and send it traffic
 	@$(BIN)/inward demo
 
 test: $(READY)  ## run every test (the slow ones: test-long)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 2
 
 test-long: $(READY)  ## run the slow tests
 	@$(BIN)/python -m pytest -q -m long
@@ -37,7 +37,7 @@ bench: $(READY)  ## measure, side by side in one run
 
 lock: $(READY)  ## renew requirements.txt (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--no-annotate --group test --group check --group examples pyproject.toml build-requirements.in -o requirements.txt
+		--no-annotate --group test --group check --group examples --group bench pyproject.toml build-requirements.in -o requirements.txt
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +10,6 @@ from tests.system.guarded import Guarded, stop_and_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all that starts systems in one worker: two could take more inotify instances than an account has."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("systems"))
 
 
 @pytest.fixture(scope="session")

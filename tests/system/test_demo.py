@@ -55,7 +55,7 @@ def test_it_greets_and_ends_with_control_c(environment: dict[str, str], tmp_path
             if "Ctrl-C stops everything" in line:
                 break
         folder = tmp_path / "inward" / "demo" / "shop"
-        assert any(f"cd {folder}" in line for line in greeting), greeting
+        assert any(f"cd {folder}" in line for line in greeting), (greeting, process.stderr.read())
         status = subprocess.run(
             [*INWARD, "status", "--system", str(folder)], capture_output=True, text=True, check=False
         )
