@@ -1,13 +1,15 @@
-"""How tests are dealt out to workers."""
+"""How tests are dealt out to workers, and what none of them may touch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
+
     from xdist.remote import Producer
 
 SYSTEMS = "tests/system/"
@@ -27,3 +29,11 @@ class OneWorkerForSystems(LoadScopeScheduling):  # type: ignore[misc] # it has n
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerForSystems:
     """Return the scheduler, whatever `--dist` says."""
     return OneWorkerForSystems(config, log)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no test use or fill the caches of whoever runs it, in its own process or in one that it starts."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield

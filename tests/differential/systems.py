@@ -98,14 +98,20 @@ class GeneratedSystem:
                     yield _call(rng, caller, operation)
 
 
-def generate(seed: int, *, services: int = 5, operations: int = 5, policies: int = 7) -> GeneratedSystem:
-    """Generate a system with up to so many services, operations of a service, and policies of a file."""
-    return _Generator(seed, services, operations, policies).system()
+def generate(
+    seed: int, *, services: int = 5, operations: int = 5, policies: int = 7, guardrails: int | None = None
+) -> GeneratedSystem:
+    """Generate a system with up to so many services, operations of a service, and policies of a file.
+
+    `guardrails` is how many there are about operations, and as many about data classes; by default, few or none.
+    """
+    return _Generator(seed, services, operations, policies, guardrails).system()
 
 
 class _Generator:
-    def __init__(self, seed: int, services: int, operations: int, policies: int) -> None:
+    def __init__(self, seed: int, services: int, operations: int, policies: int, guardrails: int | None) -> None:
         self._seed = seed
+        self._guardrails = guardrails
         self._rng = random.Random(f"system {seed}")  # noqa: S311 - the same every time, on purpose
         self._operation_count = operations
         self._policy_count = policies
@@ -129,8 +135,10 @@ class _Generator:
             for _ in range(self._rng.randint(0, self._policy_count)):
                 self._policy(f"policies/{service}.cedar", service)
             self._disclosure(service, classes)
-        for _ in range(self._rng.choice([0, 0, 1, 2])):
+        for _ in range(self._rng.choice([0, 0, 1, 2]) if self._guardrails is None else self._guardrails):
             self._policy("guardrails.cedar", None)
+        for _ in range(self._guardrails or 0):
+            self._about_data(classes)
         for policy in self._policies:
             files[policy.file] = files.get(policy.file, "// generated\n") + "\n" + policy.text + "\n"
         every = tuple(operation for operations in self._operations.values() for operation in operations)
@@ -211,6 +219,33 @@ class _Generator:
                 f'principal, action == Action::"disclose", {resource}',
                 "",
             )
+
+    def _about_data(self, classes: Mapping[str, str]) -> None:
+        """Add a guardrail about data classes, and a conditional grant beside it, which it may refuse."""
+        rng = self._rng
+        if not classes:
+            return
+        name = rng.choice(sorted(classes))
+        owner = rng.choice([service for service in self._services if self._owner[service] == classes[name]])
+        for file, effect, resource in (
+            ("guardrails.cedar", "forbid", rng.choice([f'resource in DataClass::"{name}"', "resource is DataClass"])),
+            (f"policies/{owner}.cedar", "permit", f'resource == DataClass::"{name}"'),
+        ):
+            kind = rng.choice(["when", "unless"])
+            condition = rng.choice(["", f" {kind} {{ {self._about_disclosure()} }}"])
+            self._add(file, effect, f'{self._principal()}, action == Action::"disclose", {resource}', condition)
+
+    def _about_disclosure(self) -> str:
+        rng = self._rng
+        service = rng.choice(self._services)
+        choices = [
+            "principal.owner == resource.owner",
+            f'principal.owner == Team::"{self._owner[service]}"',
+            f'principal == Service::"{service}"',
+            f'context.time < datetime("{rng.choice(_MOMENTS):%Y-%m-%dT%H:%M:%SZ}")',
+            "principal has zone",
+        ]
+        return f"{rng.choice(choices)} {rng.choice(['&&', '||'])} {rng.choice(choices)}"
 
     def _add(self, file: str, effect: str, scope: str, conditions: str) -> None:
         identifier = f"p{len(self._policies)}"

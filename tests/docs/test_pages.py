@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inward.cli.main import app
+from inward.cli.program import COMMANDS
 from inward.control import settings
 from inward.control.bundle import load_policy
 from inward.envoy.resources import ingress
@@ -43,7 +43,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands() -> set[str]:
-    return {name for each in app.registered_commands if (name := each.name or getattr(each.callback, "__name__", ""))}
+    return COMMANDS.keys() | {"policy"}
 
 
 def write_readme_system(folder: Path) -> Path:
@@ -87,6 +87,8 @@ def test_the_example_of_the_system_page_is_read(tmp_path: Path) -> None:
     [system] = blocks("docs/system-folder.md", "yaml")
     (tmp_path / "apis").mkdir()
     (tmp_path / "apis" / "orders.yaml").write_text(ORDERS)
+    overlay = "overlay: 1.0.0\nactions: [{target: $.info, update: {x-read: true}}]"
+    (tmp_path / "apis" / "orders.more.yaml").write_text(overlay)
     (tmp_path / "inward.yaml").write_text(system)
     catalog = load_policy(tmp_path).catalog
     assert catalog.operations["orders:listOrders"].mode.value == "observe"

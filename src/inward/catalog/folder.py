@@ -7,6 +7,7 @@ is fetched.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import re
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from inward.catalog.document import MAX_BYTES, Document, InvalidDocumentError, Value, parse_document, shown
+from inward.catalog.kept import DocumentMemo, KeptOperations
 from inward.errors import BadInputError, Mistake, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from inward.catalog.kept import Described
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -35,37 +39,93 @@ class InvalidFileError(BadInputError):
 class SystemFolder:
     """A folder that is being read.
 
-    `mistakes` and `files` (read, or looked for in vain) grow as documents are opened.
+    `mistakes` and `files` (read, or looked for in vain) grow as documents are opened; `crossings` is how often a `$ref`
+    has led to a file. `memo` is what files were parsed as before, and is added to.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, memo: DocumentMemo | None = None) -> None:
         self.root = root
         self.mistakes: list[Mistake] = []
         self.files: set[str] = set()
+        self.crossings = 0
+        self._memo = memo if memo is not None else DocumentMemo()
+        self._plain: dict[str, Document | None] = {}
         self._documents: dict[str, Document | None] = {}
+        self._overlays: dict[str, list[str]] = {}
 
-    def open(self, name: str, asked_by: Value | None = None, *, hint: str = "") -> Value | None:
-        """Return the document `name`, or None; the mistake is at `asked_by` where there is no such file."""
+    def add_overlay(self, name: str, overlay: str) -> None:
+        """Let an overlay change the document `name`, after those that change it already, for whoever refers to it.
+
+        All of them are to be told before a document is opened.
+        """
+        overlays = self._overlays.setdefault(posixpath.normpath(name), [])
+        if (overlay := posixpath.normpath(overlay)) not in overlays:
+            overlays.append(overlay)
+
+    def open(self, name: str, asked_by: Value | None = None, *, hint: str = "", plain: bool = False) -> Value | None:
+        """Return the document `name`, or None; the mistake is at `asked_by` where there is no such file.
+
+        It is as its overlays change it, unless it is wanted `plain`.
+        """
         name = posixpath.normpath(name)
-        if name not in self._documents:
+        if name not in self._plain:
             try:
                 content = self._read(name)
             except InvalidFileError as error:  # told to each who asks
                 place = asked_by.place if asked_by else Place(name)
                 self.mistakes.append(Mistake(place, error.message, error.hint or hint))
                 return None
-            self._documents[name] = self._parse(name, content)
-        document = self._documents[name]
+            self._plain[name] = self._parse(name, content)
+        if not plain and name not in self._documents:
+            self._documents[name] = self._overlaid(self._plain[name])
+        document = self._plain[name] if plain else self._documents[name]
         return None if document is None else Value.root(document, self.mistakes)
 
-    def _parse(self, name: str, content: bytes) -> Document | None:
-        try:
-            document = parse_document(name, content)
-        except InvalidDocumentError as error:
-            self.mistakes.append(error.mistake)
+    def kept_operations(self, name: str) -> list[Described] | None:
+        """Return the operations that the document `name` describes by itself; None where it has to be opened."""
+        name = posixpath.normpath(name)
+        if name in self._overlays:
             return None
-        self.mistakes.extend(document.mistakes)
-        return document
+        try:
+            content = self._read(name)
+        except InvalidFileError:
+            return None  # told to who opens it
+        return self._memo.find_operations(name, self._digest(name, content))
+
+    def keep_operations(self, name: str, operations: list[Described]) -> None:
+        """Keep the operations that the document `name`, which is open, describes by itself."""
+        if name not in self._overlays:
+            digest = self._memo.read[name]
+            self._memo.described[name, digest] = KeptOperations(digest, operations)
+
+    def _digest(self, name: str, content: bytes) -> str:
+        digest = self._memo.read[name] = hashlib.sha256(content).hexdigest()
+        return digest
+
+    def _overlaid(self, document: Document | None) -> Document | None:
+        names = self._overlays.get(document.name, ()) if document else ()
+        if document is None or not names:
+            return document
+        # here, and not above: its JSONPath takes a tenth of a second to import, and most systems have no overlays
+        from inward.catalog.openapi.overlay import apply_overlays  # noqa: PLC0415 - see above
+
+        overlays = (self.open(name, plain=True) for name in names)
+        return apply_overlays(document, [overlay for overlay in overlays if overlay is not None])
+
+    def _parse(self, name: str, content: bytes) -> Document | None:
+        digest = self._digest(name, content)
+        found = self._memo.find(name, digest, content)
+        if found is None:
+            try:
+                found = parse_document(name, content)
+            except InvalidDocumentError as error:
+                found = error
+            self._memo.documents[name, digest] = found
+        if isinstance(found, InvalidDocumentError):
+            self.mistakes.append(found.mistake)
+            return None
+        self.mistakes.extend(found.mistakes)
+        return found
 
     def _read(self, name: str) -> bytes:
         """Return the file's bytes, at most one more than `MAX_BYTES`; raise `InvalidFileError`."""
@@ -108,15 +168,18 @@ class SystemFolder:
             seen.add((current.document.name, current.path))
             yield current
             reference = current.get("$ref")
-            current = None if reference is None else self._target(reference)
+            current = None if reference is None else self.target(reference)
 
     def follow(self, value: Value) -> Value | None:
         """Return the end of the chain of `$ref` that begins at `value`; None where it leads nowhere."""
         *_, last = self.chain(value)
         return last if last.get("$ref") is None else None
 
-    def _target(self, reference: Value) -> Value | None:
-        """Return what a `$ref` names: a relative file, a JSON pointer (RFC 6901 section 6), or both."""
+    def target(self, reference: Value) -> Value | None:
+        """Return what a `$ref` names: a relative file, a JSON pointer (RFC 6901 section 6), or both.
+
+        Where that is nothing, None, and a mistake.
+        """
         text = reference.text()
         if text is None:
             return None
@@ -135,7 +198,10 @@ class SystemFolder:
             )
             return None
         if file:
-            target = self.open(posixpath.join(posixpath.dirname(reference.document.name), file), reference)
+            file = posixpath.normpath(posixpath.join(posixpath.dirname(reference.document.name), file))
+            self.crossings += 1
+            self._memo.referred.add(file)
+            target = self.open(file, reference)
         else:
             target = Value.root(reference.document, self.mistakes)
         for token in fragment.split("/")[1:]:

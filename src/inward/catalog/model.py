@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from inward.catalog.shape import NO_ANSWERS, NOTHING, Answers, Shape
 from inward.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -46,19 +47,24 @@ ParameterType = Literal["string", "integer", "boolean"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A path or query parameter that conditions may read; arrays, numbers and objects are read as strings."""
+    """A path or query parameter that conditions may read; arrays, numbers and objects are read as strings.
+
+    `classes` are the data classes that it carries, or something in it, sorted.
+    """
 
     name: str
     where: Literal["path", "query"]
     type: ParameterType
     required: bool
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One thing an API can do.
 
-    `read_only` is true for GET, HEAD and OPTIONS (safe methods, RFC 9110 section 9.2.1).
+    `read_only` is true for GET, HEAD and OPTIONS (safe methods, RFC 9110 section 9.2.1). `answers` and `body` (of a
+    request) say where which data class stands.
     """
 
     service: str
@@ -69,6 +75,8 @@ class Operation:
     mode: Mode
     deprecated: bool
     place: Place
+    answers: Answers = field(default=NO_ANSWERS, hash=False)
+    body: Shape = field(default=NOTHING, hash=False)
 
     @property
     def id(self) -> str:
@@ -146,14 +154,21 @@ class Service:
     place: Place
 
 
+Undisclosed = Literal["drop", "null", "mask", "tokenise"]
+
+
 @dataclass(frozen=True, slots=True)
 class DataClass:
-    """A kind of sensitive data. `pii.email` is under `pii` where both are declared."""
+    """A kind of sensitive data. `pii.email` is under `pii` where both are declared.
+
+    `undisclosed` is what becomes of it in an answer to a caller to whom it is not disclosed.
+    """
 
     name: str
     owner: str
     parent: str | None
     place: Place
+    undisclosed: Undisclosed = "drop"
 
 
 @dataclass(frozen=True)

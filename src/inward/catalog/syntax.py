@@ -21,7 +21,7 @@ import yaml
 from inward.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Data: TypeAlias = "dict[str, Data] | list[Data] | str | int | float | bool | None"
 Container: TypeAlias = "dict[str, Data] | list[Data]"
@@ -61,11 +61,15 @@ class InvalidSyntaxError(BadInputError):
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a text holds. `line_of` tells the line of a key or an item that exists, by the way to it."""
+    """What a text holds. `line_of` tells the line of a key or an item that exists, by the way to it.
+
+    `lines_in` tells those of all keys or items of a container of the data; None where lines are looked up in the text.
+    """
 
     data: Data
     line_of: Callable[[DataPath], int]
     repeated: tuple[tuple[str, int], ...]  # keys that a mapping has twice, with the line of the repetition
+    lines_in: Callable[[Container], Mapping[str | int, int]] | None = None
 
 
 def _too_deep(line: int) -> InvalidSyntaxError:
@@ -87,6 +91,11 @@ def parse_json(text: str) -> Parsed:
         raise InvalidSyntaxError(f"is not valid JSON: {what}", line) from None
     lines = _JSONLines(text)
     return Parsed(data, lines.line_of, lines.check())
+
+
+def parse_checked_json(text: str) -> Parsed:
+    """Parse JSON that `parse_json` has taken before, and found no repeated key in, without looking for one again."""
+    return Parsed(msgspec.json.decode(text), _JSONLines(text).line_of, ())
 
 
 class _JSONLines:
@@ -170,7 +179,7 @@ def parse_yaml(text: str) -> Parsed:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise InvalidSyntaxError("holds a control character", line, hint="take it out") from None
-    return Parsed(builder.data, builder.line_of, tuple(builder.repeated))
+    return Parsed(builder.data, builder.line_of, tuple(builder.repeated), builder.lines_in)
 
 
 def _refusal(text: str, error: yaml.MarkedYAMLError) -> InvalidSyntaxError:
@@ -218,6 +227,9 @@ class _Builder:
             line = self._lines[id(value)][key]
             value = value[key]  # type: ignore[index]  # the path exists, so `value` is its container
         return line
+
+    def lines_in(self, container: Container) -> Mapping[str | int, int]:
+        return self._lines[id(container)]
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1

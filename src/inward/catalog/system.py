@@ -6,30 +6,34 @@ out of the catalog, never guessed.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from inward.catalog.document import Value, did_you_mean, shown
 from inward.catalog.folder import SystemFolder
-from inward.catalog.model import Address, Catalog, DataClass, InvalidAddressError, Mode, Operation, Service
-from inward.catalog.openapi import Modes, read_operations
+from inward.catalog.model import Address, Catalog, DataClass, InvalidAddressError, Mode, Operation, Service, Undisclosed
+from inward.catalog.openapi.keeping import load_operations
+from inward.catalog.openapi.operations import Modes
 from inward.catalog.resolve import unambiguous
 from inward.identity.spiffe_id import InvalidSpiffeIDError, SpiffeID, parse_trust_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from inward.catalog.kept import DocumentMemo
     from inward.errors import Mistake
 
 FILE = "inward.yaml"
 _KEYS = ("trust_domain", "services", "data")
-_SERVICE_KEYS = ("owner", "zone", "groups", "api", "listen", "mode", "operations", "run")
+_SERVICE_KEYS = ("owner", "zone", "groups", "api", "overlay", "listen", "mode", "operations", "run")
 _SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label (RFC 1123 section 2.1), lower case
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _DATA_CLASS = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,7}")
 
 
@@ -48,9 +52,15 @@ class LoadedSystem:
     files: tuple[str, ...]
 
 
-def load_system(folder: Path) -> LoadedSystem:
-    """Read the system in `folder`. Never raises for what is in the folder: see `LoadedSystem.mistakes`."""
-    reader = _Reader(SystemFolder(folder))
+def load_system(
+    folder: Path, memo: DocumentMemo | None = None, watch: Callable[[int, int], None] | None = None
+) -> LoadedSystem:
+    """Read the system in `folder`. Never raises for what is in the folder: see `LoadedSystem.mistakes`.
+
+    `memo` is what files were parsed as before, and is added to. `watch` is told how many services are read, of how
+    many.
+    """
+    reader = _Reader(SystemFolder(folder, memo), watch)
     catalog = reader.catalog()
     files = reader.folder.files | set(policy_files(folder))
     return LoadedSystem(catalog, tuple(sorted(set(reader.folder.mistakes))), tuple(sorted(files)))
@@ -76,10 +86,12 @@ def policy_files(folder: Path) -> tuple[str, ...]:
 class _Reader:
     """Reads one system folder; `whole` turns false when something that policies may name is lost."""
 
-    def __init__(self, folder: SystemFolder) -> None:
+    def __init__(self, folder: SystemFolder, watch: Callable[[int, int], None] | None) -> None:
         self.folder = folder
         self.whole = True
+        self._watch = watch
         self._listening: list[tuple[Address, str]] = []
+        self._data_names: frozenset[str] = frozenset()
 
     def catalog(self) -> Catalog | None:
         root = self.folder.open(FILE, hint="run `inward init` to begin one")
@@ -87,8 +99,9 @@ class _Reader:
             return None
         root.check_keys(_KEYS)
         trust_domain = self._trust_domain(root)
-        services = self._services(root, trust_domain or "unknown")  # read to find their mistakes
         data_classes = self._data_classes(root)
+        self._add_overlays(root)
+        services = self._services(root, trust_domain or "unknown")  # read to find their mistakes
         if trust_domain is None or not self.whole:
             return None
         return Catalog(trust_domain, MappingProxyType(services), MappingProxyType(data_classes))
@@ -108,7 +121,9 @@ class _Reader:
         services: dict[str, Service] = {}
         listed = root.need("services", "list at least one")
         folded: dict[str, str] = {}
-        for name, value in listed.entries() if listed else ():
+        for number, (name, value) in enumerate(listed.entries() if listed else ()):
+            if self._watch is not None and listed is not None and isinstance(listed.data, dict):
+                self._watch(number, len(listed.data))
             same = folded.setdefault(name.casefold(), name)
             if same != name:
                 value.mistake(f"the services `{shown(name)}` and `{shown(same)}` differ in case only")
@@ -174,9 +189,7 @@ class _Reader:
         found: list[Operation] = []
         complete = True
         for api in _one_or_more(value.get("api")):
-            text = api.text()
-            document = self.folder.open(text, api) if text else None
-            described = read_operations(self.folder, document, name, Modes(mode, overrides)) if document else None
+            described = load_operations(self.folder, api, name, Modes(mode, overrides), self._data_names)
             complete &= described is not None
             found.extend(described or ())
         self.whole &= complete
@@ -187,28 +200,49 @@ class _Reader:
             places[unknown].mistake(f"`{name}` has no operation `{shown(unknown)}`", did_you_mean(unknown, names))
         return operations
 
+    def _add_overlays(self, root: Value) -> None:
+        """Tell the folder which overlays change which documents, before any document is opened."""
+        services = root.get("services")
+        for name, service in services.entries() if services and isinstance(services.data, dict) else ():
+            overlays = list(_one_or_more(service.get("overlay")))
+            apis = [api for value in _one_or_more(service.get("api")) if isinstance(api := value.data, str)]
+            if overlays and not apis:
+                overlays[0].mistake(f"`{shown(name)}` has an `overlay` and no `api`", "name the document it changes")
+                continue
+            for overlay in overlays:
+                text = overlay.text()
+                document = self.folder.open(text, overlay, plain=True) if text else None
+                changed = _changed_by(document, apis) if document else None
+                if text is not None and changed is not None:
+                    self.folder.add_overlay(changed, text)
+
     def _data_classes(self, root: Value) -> dict[str, DataClass]:
         listed = root.get("data")
-        found: dict[str, tuple[str, Value]] = {}
+        found: dict[str, tuple[str, Undisclosed | None, Value]] = {}
         for name, value in listed.entries() if listed else ():
+            self._data_names |= {name}
             named = _DATA_CLASS.fullmatch(name) is not None
             if not named:
                 value.mistake(
                     f"`{shown(name)}` cannot be the name of a data class",
                     "such as `pii.email`, in lower case",
                 )
-            owner = None
+            owner, undisclosed = None, None
             if value.is_a(dict):
-                value.check_keys(("owner",))
+                value.check_keys(("owner", "undisclosed"))
                 owner = _name(value.need("owner", "name the team that may grant that it is shown"))
+                undisclosed = _undisclosed(value.get("undisclosed"))
             if named and owner is not None:
-                found[name] = (owner, value)
+                found[name] = (owner, undisclosed, value)
             else:
                 self.whole = False
-        return {
-            name: DataClass(name, owner, next((above for above in _above(name) if above in found), None), value.place)
-            for name, (owner, value) in found.items()
-        }
+        classes: dict[str, DataClass] = {}
+        for name in sorted(found, key=len):  # what is above comes first
+            owner, undisclosed, value = found[name]
+            parent = next((above for above in _above(name) if above in found), None)
+            inherited = classes[parent].undisclosed if parent else "drop"
+            classes[name] = DataClass(name, owner, parent, value.place, undisclosed or inherited)
+        return {name: classes[name] for name in found}
 
 
 def _above(data_class: str) -> Iterator[str]:
@@ -216,6 +250,38 @@ def _above(data_class: str) -> Iterator[str]:
     while "." in data_class:
         data_class = data_class.rpartition(".")[0]
         yield data_class
+
+
+def _undisclosed(value: Value | None) -> Undisclosed | None:
+    text = value.text() if value else None
+    known: dict[str, Undisclosed] = {action: action for action in get_args(Undisclosed)}
+    if value is not None and text is not None and text not in known:
+        value.mistake(f"`{shown(text)}` is nothing that can be done with undisclosed data", did_you_mean(text, known))
+    return known.get(text or "")
+
+
+def _changed_by(overlay: Value, apis: list[str]) -> str | None:
+    """Return the document that an overlay changes, of those of its service; None, and a mistake, where it is unclear.
+
+    `extends` names it, as seen from the overlay. It may be a URL where there is no choice, since nothing is fetched.
+    """
+    extends = overlay.get("extends")
+    text = extends.text() if extends else None
+    if extends is None or text is None or (len(apis) == 1 and _URL.match(text)):
+        if len(apis) > 1 and extends is None:
+            overlay.mistake(
+                "the overlay does not say which document it changes", "write `extends:` with one of " + _listed(apis)
+            )
+        return apis[0] if len(apis) == 1 and (extends is None or text is not None) else None
+    named = posixpath.normpath(posixpath.join(posixpath.dirname(overlay.document.name), text))
+    if named not in map(posixpath.normpath, apis):
+        extends.mistake(f"`{shown(text)}` is no `api` of the service", f"its own are {_listed(apis)}")
+        return None
+    return named
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{shown(name)}`" for name in names)
 
 
 def _name(value: Value | None) -> str | None:

@@ -32,6 +32,7 @@ MAX_LENGTH = 2048  # characters of a template
 _VARIABLE = re.compile(r"\{([^{}/]+)\}")
 _NAME = re.compile(r"[ !#-z|~]+")  # of a variable: printable ASCII without `"`
 _SEGMENT = re.compile(SEGMENT, re.ASCII)
+_CONTINUES = re.compile(r"%[89ABab]")  # a byte of UTF-8 that is not the first of its character
 _LONE_VARIABLE = ("", "")  # the literals around a variable that fills its segment
 _DOT_SEGMENTS = frozenset({".", ".."})
 
@@ -42,6 +43,11 @@ class InvalidTemplateError(BadInputError):
     """A path template cannot be used."""
 
     code = "invalid_template"
+
+
+def _within_character(text: str, at: int) -> bool:
+    """Return whether a place in a segment is inside of a percent-encoded byte, or of a character of several."""
+    return "%" in text[max(0, at - 2) : at] or _CONTINUES.match(text, at) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class Segment:
         values: list[str] = []
         for literal in reversed(middle):
             at = rest.rfind(literal, 1, len(rest) - 1)
-            while at > 0 and "%" in rest[max(0, at - 2) : at]:  # inside a percent-encoded byte
+            while at > 0 and _within_character(rest, at):
                 at = rest.rfind(literal, 1, at + len(literal) - 1)
             if at < 1:
                 return None

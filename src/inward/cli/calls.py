@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -13,12 +12,12 @@ from rich.text import Text
 
 from inward.catalog.document import did_you_mean, shown
 from inward.catalog.system import load_catalog
+from inward.cli.moment import parse_since
 from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import Cell, Table, option_for, print_json_line, print_line, printable, remark, styled
 from inward.cli.verdict import STYLES, outcome
 from inward.control.readback import supervised
 from inward.control.running import load_running
-from inward.errors import BadInputError
 from inward.record.call import Call, Entry, Gap, encode_entry, timestamp
 from inward.record.reader import Filter, read_entries, wait_a_moment
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 LIMIT = 50
 MOST_CHARACTERS = 100  # of a method and a path
-_AGO = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _HEADINGS = ("time, UTC", "caller → callee", "request", "outcome", "why", "status", "ms", "reference")
 _RIGHT = (5, 6)
 
@@ -63,20 +60,6 @@ def calls(  # noqa: PLR0917 - Typer passes its options by name
     except KeyboardInterrupt:
         if not follow:
             raise
-
-
-def parse_since(text: str, now: datetime) -> datetime:
-    """Return the moment that `30s`, `15m`, `2h`, `7d` ago was, or that a date or an RFC 3339 time names."""
-    found = _AGO.fullmatch(text.strip())
-    try:
-        if found:
-            return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadInputError(
-            f"`{shown(text)}` is no time", hint="write 30s, 15m, 2h, 7d, or a time such as 2027-06-30T12:00:00Z"
-        ) from None
 
 
 def _print_all(layout: Layout, wanted: Filter, limit: int, printer: _Printer, *, follow: bool) -> bool:

@@ -2,101 +2,84 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from inward.cli.formats import github, junit, sarif, structured, terminal
+from inward.cli.formats.repository import prefix_of
 from inward.cli.options import JSONOption, SystemOption, system_folder
-from inward.cli.output import Table, mistake_as_json, print_json, print_line, styled
-from inward.control.bundle import load_policy
-from inward.control.findings import find, slow_cells
-from inward.errors import ExitCode, InvalidSystemError
+from inward.cli.output import Table, print_json, print_line, print_text, remark, styled
+from inward.cli.progress import shown_progress
+from inward.control.checking import steps
+from inward.control.checking.cache import CheckCache, cache_folder
+from inward.control.findings import slow_cells
+from inward.errors import BadInputError, InvalidSystemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inward.control.bundle import Policy
-    from inward.control.findings import Finding
+    from inward.control.checking.steps import Report
     from inward.envoy.resources.render import SlowCell
     from inward.policy.model import Policy as GrantOrForbid
+
+Format = Literal["text", "json", "sarif", "junit", "github"]
 
 
 def check(
     system: SystemOption = Path(),
+    format_: Annotated[Format | None, typer.Option("--format", help="How to print.", show_default="text")] = None,
     json: JSONOption = False,
     slow_path: Annotated[
         bool, typer.Option("--slow-path", help="List instead what Envoy cannot decide by itself, and why.")
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Do not use what the last check found out, and keep nothing.")
     ] = False,
 ) -> int:
     """Validate everything in the system folder and print findings.
 
     Exit 0: nothing is wrong. 2: there are findings. 3: there are mistakes, and the folder would not be enforced.
     """
-    try:
-        policy = load_policy(system_folder(system))
-    except InvalidSystemError as error:
-        if not json:
-            raise
-        print_json({"mistakes": [mistake_as_json(mistake) for mistake in error.mistakes]})
-        return error.exit_code
-    if slow_path:
-        _print_slow(policy, as_json=json)
-        return ExitCode.SUCCESS
-    findings = find(policy, datetime.now(UTC))
-    real = [finding for finding in findings if finding.level == "finding"]
-    if json:
-        print_json(_as_json(policy, findings))
+    if json and format_ not in {None, "json"}:
+        raise BadInputError(f"`--json` and `--format {format_}`", hint="give one")
+    form: Format = "json" if json else format_ or "text"
+    if slow_path and form not in {"text", "json"}:
+        raise BadInputError(f"`--slow-path` and `--format {form}`", hint="its list is printed as text or as json")
+    folder = system_folder(system)
+    caches = None if no_cache else cache_folder(os.environ)
+    cache = CheckCache(caches, folder) if caches else None
+    with shown_progress(wanted=form == "text") as watch:
+        taken = () if slow_path else steps.STEPS
+        report = steps.check(folder, datetime.now(UTC), watch=watch, cache=cache, steps=taken)
+    if form == "text" and cache and cache.problem:
+        remark(styled(f"what was found out is not kept: {cache.problem}", "dim"))
+    if slow_path and report.system is not None:
+        _print_slow(report.system, as_json=form == "json")
     else:
-        _print(policy, findings, len(real))
-    return ExitCode.REFUSED if real else ExitCode.SUCCESS
+        _print(report, form)
+    return report.exit_code
 
 
-def _print(policy: Policy, findings: list[Finding], real: int) -> None:
-    for finding in findings:
-        hint = f" ({finding.hint})" if finding.hint else ""
-        level = styled(finding.level, "yellow" if finding.level == "finding" else "dim")
-        print_line(level + styled(f": {finding.place}: {finding.what}", "") + styled(hint, "dim"))
-    catalog = policy.catalog
-    size = ", ".join(
-        _count(number, noun)
-        for number, noun in (
-            (len(catalog.services), "service"),
-            (len(catalog.operations), "operation"),
-            (len(policy.policies), "policy"),
-        )
-    )
-    outcome = styled(_count(real, "finding"), "yellow") if real else styled("no mistakes, no findings", "green")
-    print_line(styled(f"{catalog.trust_domain}, version {policy.version}: {size}; ", "") + outcome)
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
-
-
-def _as_json(policy: Policy, findings: list[Finding]) -> dict[str, Any]:
-    return {
-        "mistakes": [],
-        "findings": [
-            {
-                "level": finding.level,
-                "kind": finding.kind,
-                "file": finding.place.file,
-                "line": finding.place.line or None,
-                "what": finding.what,
-                "hint": finding.hint or None,
-            }
-            for finding in findings
-        ],
-        "trust_domain": policy.catalog.trust_domain,
-        "version": policy.version,
-        "services": len(policy.catalog.services),
-        "operations": len(policy.catalog.operations),
-        "policies": len(policy.policies),
-    }
+def _print(report: Report, form: Format) -> None:
+    match form:
+        case "json":
+            print_json(structured.render(report))
+        case "sarif":
+            print_text(sarif.render(report, prefix_of(report.folder)))
+        case "junit":
+            print_text(junit.render(junit.suites_of(report, prefix_of(report.folder))))
+        case "github":
+            print_text(github.render(report, prefix_of(report.folder)))
+        case "text":
+            if report.mistakes:
+                raise InvalidSystemError(list(report.mistakes))
+            for line in terminal.render(report):
+                print_line(line)
 
 
 def _print_slow(policy: Policy, *, as_json: bool) -> None:

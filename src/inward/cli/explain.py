@@ -11,6 +11,7 @@ from rich.text import Text
 
 from inward.catalog.document import shown
 from inward.cli.explanation import as_json, print_explanation
+from inward.cli.moment import parse_moment
 from inward.cli.options import JSONOption, SystemOption, operation_named, service_named, system_folder, system_layout
 from inward.cli.output import option_for, print_json, print_line, printable, styled
 from inward.cli.verdict import meaning, verdict
@@ -73,7 +74,7 @@ def explain(
 
     Exit 0: allowed. 2: refused, or it depends on the request.
     """
-    moment = None if at is None else _moment(at)
+    moment = None if at is None else parse_moment(at)
     if operation is None:
         return _explain_reference(subject, query, moment, system, as_document=json, path=path)
     policy = load_policy(system_folder(system))
@@ -95,14 +96,6 @@ def _exit_code(explanation: Explanation) -> ExitCode:
 
 def _explain(policy: Policy, caller: str, operation: str, now: datetime, request: Request | None) -> Explanation:
     return explain_call(policy.engine, policy.catalog, policy.policies, caller, operation, now, request)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadInputError(f"`{shown(text)}` is no time", hint="write it as 2027-06-30T12:00:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _request(caller: str, operation: Operation, path: str | None, query: str | None) -> Request:
@@ -176,7 +169,7 @@ def _print_call(call: Call, policy: Policy | None, layout: Layout) -> None:
     print_line(verdict(call, policy))
     facts = [
         f"by the {call.enforcer}"
-        + (f" of {call.callee if call.enforcer == 'ingress' else call.caller}" if call.caller else ""),
+        + (f" of {call.caller if call.enforcer == 'egress' else call.callee}" if call.caller else ""),
         f"mode {call.mode}",
         f"policy {call.policy_version}" if call.policy_version else "",
         f"answer {call.status}" if call.status else "no answer",

@@ -1,74 +1,18 @@
-"""The program `inward`: its commands, and how errors become one clear line and an exit code."""
+"""The program `inward`: how errors become one clear line and an exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inward import __version__
-from inward.cli.allow import allow
-from inward.cli.call import call
-from inward.cli.calls import calls
-from inward.cli.check import check
-from inward.cli.demo import demo
-from inward.cli.down import down
-from inward.cli.explain import explain
-from inward.cli.init import init
-from inward.cli.output import be_lenient, print_error, print_line
-from inward.cli.quarantine import quarantine
-from inward.cli.revoke import revoke
-from inward.cli.status import status
-from inward.cli.up import up
+from inward.cli.output import be_lenient, print_error
+from inward.cli.program import program
 from inward.errors import BadInputError, ExitCode, InwardError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # What Typer raises for a wrong command line; it exports only this subclass of it by name.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-
-app = typer.Typer(
-    name="inward",
-    help="Internal APIs that ask for an identity, allow only what was granted, and leave a record.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-
-@app.callback(invoke_without_command=True)
-def _program(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
-        print_line(f"inward {__version__}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        print_line(context.get_help())
-        raise typer.Exit
-
-
-# In the order of a day with it; the words must fit a line of the list.
-_COMMANDS: dict[Callable[..., Any], str] = {
-    init: "begin a system folder",
-    check: "validate the system folder, print findings",
-    up: "start every service behind its Envoy, and keep them running",
-    status: "what runs, and what each Envoy really enforces",
-    call: "make one call as a service (development)",
-    calls: "the record of all calls, allowed and refused",
-    explain: "why a call is allowed or refused, and what would allow it",
-    allow: "write a grant into its owner's file",
-    revoke: "take a grant out again",
-    quarantine: "cut a service off, or release it",
-    down: "end what a killed `inward up` has left",
-    demo: "an example company behind Inward, with traffic",
-}
-for _function, _words in _COMMANDS.items():
-    app.command(short_help=_words)(_function)
 
 
 class OSFailureError(InwardError):
@@ -85,7 +29,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        ended = app(prog_name="inward", standalone_mode=False)
+        ended = program(sys.argv[1:])(prog_name="inward", standalone_mode=False)
     except typer.Exit as error:
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):

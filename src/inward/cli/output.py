@@ -146,6 +146,13 @@ def print_json_line(line: bytes) -> None:
     sys.stdout.flush()
 
 
+def print_text(text: str) -> None:
+    """Print a document of one of the formats for programs, in UTF-8 whatever the terminal's encoding is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
 def mistake_as_json(mistake: Mistake) -> dict[str, Any]:
     """Return a mistake as JSON values."""
     return {

@@ -36,6 +36,7 @@ MEANINGS = {
     Reason.BAD_CREDENTIAL: "the egress was used without the credential of this run",
     Reason.UNKNOWN_SERVICE: "there is no service of that name that takes calls",
     Reason.UNREACHABLE: "the callee did not answer, or was not who it should be",
+    Reason.UNVIEWABLE: "the answer may hold data that is not disclosed to the caller, and it cannot be said where",
     Reason.SLOW_PATH_DOWN: "the slow path did not answer, so nothing is allowed",
 }
 

@@ -5,23 +5,25 @@ The bundle is what makes the policy in force loadable at any time, whatever some
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import re
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from inward.catalog.system import load_system, policy_files
+from inward.catalog.kept import DocumentMemo
+from inward.catalog.system import FILE, load_system, policy_files
 from inward.errors import InvalidSystemError, InwardError
 from inward.identity.private_files import private_folder, write_private
 from inward.policy.decide import Engine
 from inward.policy.loading.load import Memo, load_policies
+from inward.policy.loading.version import VERSION, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from inward.catalog.model import Catalog
     from inward.errors import Mistake
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 CURRENT = "current"
 TRIES = 20
-_VERSION = re.compile(r"[0-9a-f]{12}")
 TICK_SECONDS = 0.02  # the clock by which a file system stamps changes moves on at least this often
 
 Stamp = frozenset[tuple[str, int, int, int]]  # name, inode, size, time of the last change in nanoseconds
@@ -59,21 +60,32 @@ class Policy:
     @cached_property
     def version(self) -> str:
         """The version of the system: a hash of its files' names and content, 12 hexadecimal digits."""
-        digest = hashlib.sha256()
-        for name in sorted(self.files):
-            for part in (name.encode(), self.files[name]):
-                digest.update(len(part).to_bytes(8, "big"))
-                digest.update(part)
-        return digest.hexdigest()[:12]
+        return version_of(self.files)
+
+
+@dataclass
+class SystemMemo:
+    """What loads of a system found out, so that the next one looks only at what changed."""
+
+    documents: DocumentMemo = field(default_factory=DocumentMemo)
+    policies: Memo = field(default_factory=Memo)
 
 
 class SystemReader:
-    """Loads the system in `folder`, again and again; tells cheaply whether there is something new to load."""
+    """Loads the system in `folder`, again and again; tells cheaply whether there is something new to load.
 
-    def __init__(self, folder: Path) -> None:
+    `memo` is what earlier loads found out, and is kept up to date. `watch` is told what is being read, how many of it
+    are read, and of how many.
+    """
+
+    def __init__(
+        self, folder: Path, memo: SystemMemo | None = None, watch: Callable[[str, int, int], None] | None = None
+    ) -> None:
         self._folder = folder
-        self._memo = Memo()
-        self._names: frozenset[str] = frozenset()
+        self.memo = memo if memo is not None else SystemMemo()
+        self._watch = watch
+        # The names of what was read last time are a guess, and nothing more: a wrong one costs another round.
+        self._names: frozenset[str] = self.memo.documents.names | {FILE}
         self._stamp: Stamp = frozenset()
 
     def changed(self) -> bool:
@@ -82,18 +94,32 @@ class SystemReader:
 
     def load(self) -> Policy:
         """Load the system, or raise `InvalidSystemError` with every mistake in it."""
+        try:
+            return self._load()
+        finally:
+            self.memo.documents.end_load()
+
+    def _load(self) -> Policy:
         for _ in range(TRIES):
+            begun = time.time_ns() - int(TICK_SECONDS * 1e9)
             stamp = self._settled_stamp()
-            loaded = load_system(self._folder)
-            known, self._names = self._names, frozenset(loaded.files)
-            if self._names - known:
+            loaded = load_system(self._folder, self.memo.documents, self._watching("API descriptions"))
+            known, self._names = self._names.union(name for name, *_ in stamp), frozenset(loaded.files)
+            # Files that nobody knew of before they were read: what has not changed since before is what was read.
+            found = frozenset(each for each in self._stamp_now() if each[0] not in known)
+            if len(found) < len(self._names - known) or any(changed >= begun for *_, changed in found):
                 continue  # now that their names are known, look at their stamps before they are read
+            stamp |= found
             mistakes: list[Mistake] = list(loaded.mistakes)
             policies = None
             if loaded.catalog is not None:
-                policies, more = load_policies(self._folder, loaded.catalog, self._memo)
+                watch = self._watching("policies")
+                policies, more = load_policies(self._folder, loaded.catalog, self.memo.policies, watch)
                 mistakes += more
             files = {name: content for name in loaded.files if (content := self._content(name)) is not None}
+            read = self.memo.documents.read
+            if any(read.get(name) != _digest(files.get(name, b"")) for name, *_ in found):
+                continue  # a folder was put in the place of another, with files that are older than this
             if self._stamp_now() != stamp:
                 continue  # somebody wrote meanwhile: what was loaded may be half of each
             self._stamp = stamp  # not before: what comes to no end here is still to be loaded
@@ -101,6 +127,9 @@ class SystemReader:
                 raise InvalidSystemError(mistakes)
             return Policy(loaded.catalog, policies, Engine(loaded.catalog, policies), files)
         raise RestlessSystemError(f"the files in `{self._folder}` change while they are read")
+
+    def _watching(self, what: str) -> Callable[[int, int], None] | None:
+        return functools.partial(self._watch, what) if self._watch is not None else None
 
     def _content(self, name: str) -> bytes | None:
         try:
@@ -127,6 +156,10 @@ class SystemReader:
             # Not the time of modification: that one can be set, and `cp -p` and `rsync` set it.
             found.add((name, status.st_ino, status.st_size, status.st_ctime_ns))
         return frozenset(found)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def load_policy(folder: Path) -> Policy:
@@ -178,9 +211,16 @@ def load_bundle(folder: Path) -> Policy | None:
 
 def current_bundle(folder: Path) -> Path | None:
     """Return where the current bundle lies, or None where there is none."""
-    try:
-        version = (folder / CURRENT).read_text()
-    except (OSError, ValueError):
-        return None
-    target = folder / version
-    return target if _VERSION.fullmatch(version) and target.is_dir() else None
+    before = None
+    for _ in range(TRIES):
+        try:
+            version = (folder / CURRENT).read_text()
+        except (OSError, ValueError):
+            return None
+        target = folder / version
+        if VERSION.fullmatch(version) and target.is_dir():
+            return target
+        if version == before:
+            break
+        before = version  # it may have been deleted since its name was read, and another one be current
+    return None

@@ -5,13 +5,14 @@ A finding is a gap in the protection that is there now. A note is worth knowing 
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from inward.catalog.model import Mode
-from inward.envoy.resources.render import SlowCell, service_routes
+from inward.envoy.resources.slow_cells import SlowCells, Verdicts
 from inward.errors import Place
 from inward.policy.scope import open_parts
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from inward.catalog.model import Operation, Service
     from inward.control.bundle import Policy as System
+    from inward.envoy.resources.render import SlowCell
     from inward.policy.model import Policy
 
 SOON = timedelta(days=30)
@@ -35,34 +37,68 @@ Kind = Literal[
     "wide_open",  # a grant to any service, or of any operation
     "not_granted",  # operations that nobody may call
     "slow_path",  # a condition that Envoy cannot decide by itself
+    "test_failed",  # a case that is not decided as a test of the policies expects
+    "unserved_data",  # a data class that nothing is marked with
+    "undisclosed_data",  # a caller may call what serves a data class that it is not shown
+    "undescribed_data",  # answers without a schema, beside others in which data is declared
+    "guardrail_refuted",  # a grant allows what a guardrail forbids
+    "guardrail_unknown",  # a guardrail that is neither proven nor refuted
+    "never_applies",  # a policy that holds for no call
+    "redundant",  # a policy without which nothing else would be decided
+    "overruled",  # a grant of which everything is refused by others
+    "can_fail",  # a policy that fails to evaluate for some call, which is then refused
+    "not_known",  # one of these is not known of a policy
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding or note: where, what (lower case, no full stop), and what to do about it."""
+    """One finding or note: where, what (lower case, no full stop), and what to do about it.
+
+    `about` is what keeps its name while lines move and days pass: a service, a policy. A file has one finding of a kind
+    about it, so that programs which compare two checks know it again.
+    """
 
     level: Literal["finding", "note"]
     kind: Kind
     place: Place
     what: str
     hint: str = ""
+    about: str = ""
 
 
 def find(system: System, now: datetime) -> list[Finding]:
     """Return the findings of a system at a moment, then the notes, each in the order of files and lines."""
-    found = [
-        *(finding for service in system.catalog.services.values() for finding in _of_service(service, system)),
-        *(finding for policy in system.policies for finding in _of_policy(policy, now)),
-        *_of_slow_path(system),
-    ]
+    return in_order([*of_services(system), *of_policies(system, now), *of_slow_path(system)])
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Return findings, then notes, each in the order of files and lines."""
     return sorted(found, key=lambda finding: (finding.level, finding.place, finding.kind, finding.what))
 
 
-def slow_cells(system: System) -> Iterator[tuple[SlowCell, tuple[Policy, ...]]]:
-    """Yield what is decided on the slow path: the caller and the operation, and the conditional policies of both."""
+def of_services(system: System) -> Iterator[Finding]:
+    """Yield what is to be said of the services: how they are reached, and what is refused."""
     for service in system.catalog.services.values():
-        for cell in service_routes(service, system.catalog, system.engine).slow:
+        for finding in _of_service(service, system):
+            yield dataclasses.replace(finding, about=service.name)
+
+
+def of_policies(system: System, now: datetime) -> Iterator[Finding]:
+    """Yield what is to be said of single policies at a moment."""
+    for policy in system.policies:
+        for finding in _of_policy(policy, now):
+            yield dataclasses.replace(finding, about=policy.id)
+
+
+def slow_cells(system: System, verdicts: Verdicts | None = None) -> Iterator[tuple[SlowCell, tuple[Policy, ...]]]:
+    """Yield what is decided on the slow path: the caller and the operation, and the conditional policies of both.
+
+    `verdicts` is what was found out before, and is added to.
+    """
+    cells = SlowCells(system.catalog, system.policies, system.engine, verdicts)
+    for service in system.catalog.services.values():
+        for cell in cells.of(service):
             policies = system.engine.cell(cell.caller, cell.operation)
             yield cell, tuple(each for each in (*policies.permits, *policies.forbids) if each.conditional)
 
@@ -103,16 +139,16 @@ def _of_service(service: Service, system: System) -> Iterator[Finding]:
             "finding",
             "observed",
             service.place,
-            f"`{service.name}` refuses nothing for {_names(operation.id for operation in observed)}: in mode observe",
+            f"`{service.name}` refuses nothing for {names(operation.id for operation in observed)}: in mode observe",
             "set their `mode` to enforce when `inward calls --denied` shows nothing that should be allowed",
         )
     yield from _not_granted(service, service.operations, system)
 
 
 def _not_granted(service: Service, operations: Iterable[Operation], system: System) -> Iterator[Finding]:
-    idle = [operation for operation in operations if not any(True for _ in system.engine.index.cells_of(operation.id))]
+    idle = [operation for operation in operations if not system.engine.index.is_granted(operation.id)]
     if idle:
-        what = f"nobody was granted {_names(operation.id for operation in idle)}"
+        what = f"nobody was granted {names(operation.id for operation in idle)}"
         hint = (
             f"`inward allow CALLER {idle[0].id} --reason …` grants one" if len(idle) == len(service.operations) else ""
         )
@@ -151,25 +187,29 @@ def _of_policy(policy: Policy, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _of_slow_path(system: System) -> Iterator[Finding]:
-    """Yield a note for each set of policies and construct; one policy can need it in many cells."""
+def of_slow_path(system: System, verdicts: Verdicts | None = None) -> Iterator[Finding]:
+    """Yield a note for each set of policies and construct; one policy can need it in many cells.
+
+    `verdicts` is what was found out before, and is added to.
+    """
     cells: dict[tuple[tuple[str, ...], str], list[SlowCell]] = defaultdict(list)
-    for cell, policies in slow_cells(system):
+    for cell, policies in slow_cells(system, verdicts):
         cells[tuple(policy.id for policy in policies), cell.construct].append(cell)
     for (ids, construct), found in cells.items():
         place = system.policies.by_id[ids[0]].place if ids else Place("policies")
-        pairs = _names(f"{cell.caller} → {cell.operation}" for cell in found)
+        pairs = names(f"{cell.caller} → {cell.operation}" for cell in found)
         yield Finding(
             "note",
             "slow_path",
             place,
-            f"{_names(ids)}: Envoy cannot decide {construct}, so it asks the slow path about {pairs}",
+            f"{names(ids)}: Envoy cannot decide {construct}, so it asks the slow path about {pairs}",
             "slower, never looser; see `inward check --slow-path`",
+            " ".join((*ids, construct)),
         )
 
 
-def _names(names: Iterable[str]) -> str:
+def names(named: Iterable[str]) -> str:
     """Return a few names in backticks, and how many more there are."""
-    listed = list(names)
+    listed = list(named)
     shown = ", ".join(f"`{name}`" for name in listed[:MOST_NAMES])
     return shown if len(listed) <= MOST_NAMES else f"{shown} and {len(listed) - MOST_NAMES} more"

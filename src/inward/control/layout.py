@@ -100,6 +100,11 @@ class Layout:
         """A copy of the system folder as it is enforced: the last one without a mistake."""
         return self.run / "bundle"
 
+    @property
+    def token_key(self) -> Path:
+        """The key by which guards make tokens; it outlives runs, so that tokens do."""
+        return self.state / "tokens.key"
+
     def log(self, service: str) -> Path:
         """Return the folder of a service's access logs."""
         return self.state / "log" / service

@@ -17,6 +17,7 @@ from inward.envoy.resources.slow_filter import DECISION_HEADER, EXT_AUTHZ_METADA
 from inward.errors import InwardError
 from inward.policy.decision import Reason
 from inward.record.call import Call
+from inward.record.verdict import HEADER, parse_verdict
 
 if TYPE_CHECKING:
     from inward.catalog.model import Catalog
@@ -28,6 +29,8 @@ ANSWERED = "via_upstream"
 _HUNG_UP = "DC"
 _DENIED = "rbac_access_denied"
 _RBAC = "envoy.filters.http.rbac"
+VERDICT_METADATA = "inward.guard"  # where the ingress puts what the service's guard said
+_SAID = frozenset(Reason) - {Reason.GRANTED} | {None}  # reasons that a guard can give
 
 
 def file_log(path: str, fields: dict[str, str], log_filter: Resource | None = None) -> Resource:
@@ -59,6 +62,7 @@ INGRESS_FIELDS = {
     "en": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%",
     "sn": f"%DYNAMIC_METADATA({_RBAC}:shadow_effective_policy_id)%",
     "slow": f"%DYNAMIC_METADATA({EXT_AUTHZ_METADATA}:{DECISION_HEADER})%",
+    "g": f"%DYNAMIC_METADATA({VERDICT_METADATA}:{HEADER})%",
 }
 
 EGRESS_FIELDS = {"e": "e", **_REQUEST, "a": "%REQ(:AUTHORITY)%", "ub": "%UPSTREAM_WIRE_BYTES_SENT%"}
@@ -93,6 +97,7 @@ class _Line(msgspec.Struct):
     en: str | None = None
     sn: str | None = None
     slow: str | None = None
+    g: str | None = None
     a: str | None = None
     ub: int | None = None
     peer_address: str | None = None
@@ -163,7 +168,7 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
     if reason == Reason.NO_GRANT and caller is None:
         reason = Reason.UNKNOWN_CALLER
     refused = reason != Reason.GRANTED
-    return Call(
+    call = Call(
         time=entry.t,
         id=entry.id or src,
         caller=caller.name if caller else _unknown_caller(entry.peer),
@@ -184,6 +189,27 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
         trace=trace_id(entry.tp),
         detail=None if entry.d == ANSWERED else _detail(entry.d, _flags(entry.f)),
         src=src,
+    )
+    return call if entry.g is None or entry.d != ANSWERED else _guarded_call(call, entry.g, catalog)
+
+
+def _guarded_call(call: Call, said: str, catalog: Catalog) -> Call:
+    """Return the call with what the service's guard said of it. What Envoy itself found out stays as it is."""
+    verdict = parse_verdict(said)
+    if verdict is None or verdict.reason not in _SAID:
+        return msgspec.structs.replace(call, detail="what the service says as its guard cannot be read")
+    withheld = tuple(name for name in verdict.withheld if name in catalog.data_classes)
+    call = msgspec.structs.replace(call, withheld=withheld, detail="more was withheld" if verdict.more else None)
+    if verdict.reason is None or call.decision == "deny":
+        return call
+    return msgspec.structs.replace(
+        call,
+        decision="deny",
+        carried_out="allow" if verdict.observed else "deny",
+        reason=verdict.reason,
+        policies=verdict.policies,
+        mode="observe" if verdict.observed else call.mode,
+        enforcer="guard",
     )
 
 

@@ -8,13 +8,13 @@ route belongs to. Anything unclear is a refusal.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inward.catalog.model import Mode
-from inward.envoy.resources.slow_filter import CALLER_HEADER, DECISION_HEADER, MODE_HEADER, OPERATION_HEADER
+from inward.envoy.resources.slow_filter import DECISION_HEADER, MODE_HEADER, OPERATION_HEADER
+from inward.identity.forwarded import CALLER_HEADER, peer_of
 from inward.policy.decision import Decision, Reason
 from inward.policy.request import Request
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from inward.catalog.model import Catalog
     from inward.policy.decide import Engine
 
-_SPIFFE_ID = re.compile(r"spiffe://[A-Za-z0-9._/-]+")
 Headers = Sequence[tuple[bytes, bytes]]  # names in lower case
 _logger = logging.getLogger(__name__)
 
@@ -39,19 +38,6 @@ class PolicySource(Protocol):
     @property
     def engine(self) -> Engine:
         """The decision engine in force."""
-
-
-def peer_of(forwarded_client_cert: str) -> str | None:
-    """Return the one SPIFFE ID that the ingress verified, or None where it is not exactly one.
-
-    The value is `By=…;Hash=…;URI=…`. Quotes and commas (a second certificate) are in nothing that an authority of ours
-    issued a certificate for, and could hide the end of a field.
-    """
-    if '"' in forwarded_client_cert or "," in forwarded_client_cert:
-        return None
-    fields = [field.partition("=") for field in forwarded_client_cert.split(";")]
-    uris = [value for name, _, value in fields if name.strip().lower() == "uri"]
-    return uris[0] if len(uris) == 1 and _SPIFFE_ID.fullmatch(uris[0]) else None
 
 
 def _only(headers: Headers, name: str) -> str:

@@ -26,15 +26,16 @@ from cedarpy import pst
 
 from inward.policy.decision import Decision, Reason
 from inward.policy.index import Index
-from inward.policy.request import BadParameterError, Read, build_context, reads_of
-from inward.policy.schema import entities_of
+from inward.policy.model import Cell
+from inward.policy.request import BadParameterError, Read, build_context, cedar_datetime, reads_of
+from inward.policy.schema import DISCLOSE, entities_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from inward.catalog.model import Catalog, Operation
-    from inward.policy.model import Cell, Policies, Policy
+    from inward.policy.model import Disclosure, Policies, Policy
     from inward.policy.request import Request
 
 MAX_CELLS = 50_000  # kept ready; others are made again when they are asked for
@@ -57,6 +58,7 @@ class Engine:
         self._generation = max(1, max_cells // 2)
         self._young: dict[tuple[str, str], _Ready] = {}
         self._old: dict[tuple[str, str], _Ready] = {}
+        self._disclosures: dict[tuple[str, str], _Ready] = {}
 
     @property
     def index(self) -> Index:
@@ -78,9 +80,23 @@ class Engine:
             ready = self._ready(request.caller, request.operation)
         if ready.moments:
             phase = ready.phase(now)
-            return phase if isinstance(phase, Decision) else phase.decide(request, now)
+            return phase if isinstance(phase, Decision) else phase.decide(request.path, request.query, now)
         only = ready.only
-        return only if isinstance(only, Decision) else only.decide(request, now)
+        return only if isinstance(only, Decision) else only.decide(request.path, request.query, now)
+
+    def disclose(self, caller: str, data_class: str, now: datetime) -> Decision:
+        """Decide whether a caller may be shown a data class of the catalog; `KeyError` for one that is not in it."""
+        found = self._catalog.data_classes[data_class]
+        if caller not in self._catalog.services:
+            return _UNKNOWN_CALLER
+        key = (caller, found.name)
+        ready = self._disclosures.get(key)
+        if ready is None:
+            if len(self._disclosures) >= self._generation:
+                self._disclosures.clear()
+            ready = self._disclosures[key] = _Ready(self._index.disclosure(caller, found.name), self._entities)
+        phase = ready.phase(now) if ready.moments else ready.only
+        return phase if isinstance(phase, Decision) else phase.decide("", "", now)
 
     def _ready(self, caller: str, operation: str) -> _Ready:
         key = (caller, operation)
@@ -100,7 +116,7 @@ class _Ready:
 
     __slots__ = ("_cell", "_entities", "_phases", "moments", "only")
 
-    def __init__(self, cell: Cell, entities: cedarpy.Entities) -> None:
+    def __init__(self, cell: Cell | Disclosure, entities: cedarpy.Entities) -> None:
         self._cell = cell
         self._entities = entities
         expiries = {policy.expires for policy in (*cell.permits, *cell.forbids) if policy.expires is not None}
@@ -135,7 +151,11 @@ class _Conditional:
     __slots__ = ("_entities", "_operation", "_policies", "_reads", "_refusal", "_request")
 
     def __init__(
-        self, cell: Cell, permits: tuple[Policy, ...], forbids: tuple[Policy, ...], entities: cedarpy.Entities
+        self,
+        cell: Cell | Disclosure,
+        permits: tuple[Policy, ...],
+        forbids: tuple[Policy, ...],
+        entities: cedarpy.Entities,
     ) -> None:
         live = {policy.id: policy.pst for policy in (*permits, *forbids)}
         # INVARIANT: permits stay in the slice, and only Cedar's own Allow allows: a slice of forbids alone
@@ -144,19 +164,31 @@ class _Conditional:
             pst.PolicySet(templates={}, static_policies=live, template_links=())
         )
         self._entities = entities
-        self._operation: Operation = cell.operation
-        self._reads: frozenset[Read] = reads_of((*permits, *forbids), cell.operation)
+        # a disclosure has no request of its own: its context is the time
+        self._operation: Operation | None = cell.operation if isinstance(cell, Cell) else None
+        self._reads: frozenset[Read] = (
+            reads_of((*permits, *forbids), self._operation) if self._operation is not None else frozenset()
+        )
         self._refusal = Decision(allowed=False, reason=Reason.CONDITION, policies=_ids(permits))
+        action, resource = (
+            (cell.operation.id, ("Service", cell.operation.service))
+            if isinstance(cell, Cell)
+            else (DISCLOSE, ("DataClass", cell.data_class.name))
+        )
         self._request = {
             "principal": {"type": "Service", "id": cell.caller},
-            "action": {"type": "Action", "id": cell.operation.id},
-            "resource": {"type": "Service", "id": cell.operation.service},
+            "action": {"type": "Action", "id": action},
+            "resource": {"type": resource[0], "id": resource[1]},
         }
 
-    def decide(self, request: Request, now: datetime) -> Decision:
-        """Decide a call of this cell in the phase of `now`."""
+    def decide(self, path: str, query: str, now: datetime) -> Decision:
+        """Decide a call or a disclosure of this cell in the phase of `now`."""
         try:
-            context = build_context(self._operation, request.path, request.query, now, self._reads)
+            context = (
+                build_context(self._operation, path, query, now, self._reads)
+                if self._operation is not None
+                else {"time": cedar_datetime(now)}
+            )
         except BadParameterError:
             return _BAD_PARAMETER
         answer = cedarpy.is_authorized(

@@ -25,6 +25,7 @@ class Reason(enum.StrEnum):
     BAD_CREDENTIAL = "bad_credential"  # the egress was used without the credential of this run
     UNKNOWN_SERVICE = "unknown_service"  # the egress knows no service of that name
     UNREACHABLE = "unreachable"  # the callee did not answer, or was not who it should be
+    UNVIEWABLE = "unviewable"  # the answer may hold a data class that is not disclosed, and it cannot be said where
     SLOW_PATH_DOWN = "slow_path_down"  # the decision point for untranslatable conditions did not answer
 
 

@@ -12,22 +12,24 @@ sets in one `&`.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cedarpy import pst
 
-from inward.policy.model import Cell
-from inward.policy.schema import ancestors_of, groups_of
+from inward.policy.model import Cell, Disclosure
+from inward.policy.schema import DISCLOSE, ancestors_of, ancestors_of_data, groups_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from inward.catalog.model import Catalog, Operation, Service
+    from inward.catalog.model import Catalog, DataClass, Operation, Service
     from inward.policy.model import Policies, Policy
 
 _UID = tuple[str, str]  # an entity's type and id
 _SERVICE = "Service"
 _ACTION = "Action"
+_DATA_CLASS = "DataClass"
 
 
 class Index:
@@ -49,11 +51,20 @@ class Index:
         self._of_file = {owner: _bits([*numbers, *everywhere], size) for owner, numbers in by_file.items()}
         self._of_caller: dict[str, int] = {}
         self._of_operation: dict[str, int] = {}
+        self._of_resource: dict[str, int] = {}
+        self._of_action_groups: dict[tuple[str, ...], int] = {}
 
     def cell(self, caller: str, operation: str) -> Cell:
         """Return the cell of a service and an operation's id; `KeyError` for what is not in the catalog."""
         found = self._catalog.operations[operation]
-        return self._cell(caller, found, self._caller(self._catalog.services[caller]) & self._operation(found))
+        mask = self.caller_mask(self._catalog.services[caller]) & self.operation_mask(found)
+        return Cell(caller, found, *self.chosen(mask))
+
+    def disclosure(self, caller: str, data_class: str) -> Disclosure:
+        """Return the cell of a service and a data class; `KeyError` for what is not in the catalog."""
+        found = self._catalog.data_classes[data_class]
+        mask = self.caller_mask(self._catalog.services[caller]) & self.data_mask(found)
+        return Disclosure(caller, found, *self.chosen(mask))
 
     def cells_of(self, operation: str) -> Iterator[Cell]:
         """Yield, in the order of callers, the cells of an operation in which there is a permit.
@@ -62,55 +73,109 @@ class Index:
         candidates share the tuples of them. `KeyError` for an operation that is not in the catalog.
         """
         found = self._catalog.operations[operation]
-        mask = self._operation(found)
+        mask = self.operation_mask(found)
         if not mask & self._permits:
             return
-        shared: dict[int, Cell] = {}
-        for caller in sorted(self._catalog.services):
-            candidates = mask & self._caller(self._catalog.services[caller])
+        shared: dict[int, tuple[tuple[Policy, ...], tuple[Policy, ...]]] = {}
+        for caller, can_apply in self._callers:
+            candidates = mask & can_apply
             if not candidates & self._permits:
                 continue
             same = shared.get(candidates)
             if same is None:
-                same = shared[candidates] = self._cell(caller, found, candidates)
-            yield Cell(caller, found, same.permits, same.forbids)
+                same = shared[candidates] = self.chosen(candidates)
+            yield Cell(caller, found, *same)
 
-    def _cell(self, caller: str, operation: Operation, candidates: int) -> Cell:
-        return Cell(
-            caller,
-            operation,
-            self._chosen(candidates & self._permits),
-            self._chosen(candidates & ~self._permits),
-        )
+    def is_granted(self, operation: str) -> bool:
+        """Tell whether `cells_of` yields anything for an operation."""
+        return self.operation_mask(self._catalog.operations[operation]) & self._permits & self._anybody != 0
 
-    def _chosen(self, mask: int) -> tuple[Policy, ...]:
-        chosen = []
-        while mask:
-            low = mask & -mask
-            chosen.append(self._policies[low.bit_length() - 1])
-            mask ^= low
-        return tuple(chosen)
+    @cached_property
+    def _anybody(self) -> int:
+        """The policies that can apply to the calls of some service."""
+        mask = 0
+        for _, can_apply in self._callers:
+            mask |= can_apply
+        return mask
 
-    def _caller(self, service: Service) -> int:
+    @cached_property
+    def _callers(self) -> tuple[tuple[str, int], ...]:
+        """Each service with the policies that can apply to its calls, in the order of names."""
+        return tuple((name, self.caller_mask(self._catalog.services[name])) for name in sorted(self._catalog.services))
+
+    # Sets of policies as the bits of an integer: the candidates of a cell are the policies in both of its masks.
+
+    @property
+    def permits(self) -> int:
+        """The mask of all permits."""
+        return self._permits
+
+    def caller_mask(self, service: Service) -> int:
+        """Return the policies that can apply to calls of a service."""
         mask = self._of_caller.get(service.name)
         if mask is None:
             mask = self._principals.matching((_SERVICE, service.name), ancestors_of(service))
             self._of_caller[service.name] = mask
         return mask
 
-    def _operation(self, operation: Operation) -> int:
+    def stranger_mask(self) -> int:
+        """Return the policies that could apply to a service that does not exist yet, whatever it is in."""
+        return self._principals.open_to(_SERVICE)
+
+    def operation_mask(self, operation: Operation) -> int:
+        """Return the policies that can apply to calls of an operation."""
         mask = self._of_operation.get(operation.id)
         if mask is None:
-            service = self._catalog.services[operation.service]
-            groups = tuple((_ACTION, group) for group in groups_of(operation))
-            mask = (
-                # the owner rule holds here too, whatever a scope says
-                self._of_file.get(service.name, self._guardrails)
-                & self._actions.matching((_ACTION, operation.id), groups)
-                & self._resources.matching((_SERVICE, service.name), ancestors_of(service))
-            )
+            mask = self._of_service(operation.service)
+            if mask:
+                mask &= self._of_groups(groups_of(operation)) | self._actions.naming((_ACTION, operation.id))
             self._of_operation[operation.id] = mask
         return mask
+
+    def _of_service(self, name: str) -> int:
+        """Return the policies that can apply to calls of a service's operations, whichever of them."""
+        mask = self._of_resource.get(name)
+        if mask is None:
+            service = self._catalog.services[name]
+            # the owner rule holds here too, whatever a scope says
+            mask = self._of_file.get(name, self._guardrails) & self._resources.matching(
+                (_SERVICE, name), ancestors_of(service)
+            )
+            self._of_resource[name] = mask
+        return mask
+
+    def _of_groups(self, groups: tuple[str, ...]) -> int:
+        """Return the policies whose actions are all that are in these groups."""
+        mask = self._of_action_groups.get(groups)
+        if mask is None:
+            mask = self._of_action_groups[groups] = self._actions.within(tuple((_ACTION, group) for group in groups))
+        return mask
+
+    def data_mask(self, data_class: DataClass) -> int:
+        """Return the policies that can apply to the disclosure of a data class."""
+        owned = self._guardrails
+        for service, mask in self._of_file.items():
+            # the owner rule: what a team owns is disclosed in the files of its services
+            if service is not None and self._catalog.services[service].owner == data_class.owner:
+                owned |= mask
+        ancestors = ancestors_of_data(self._catalog, data_class)
+        return (
+            owned
+            & self._actions.matching((_ACTION, DISCLOSE), ())
+            & self._resources.matching((_DATA_CLASS, data_class.name), ancestors)
+        )
+
+    def chosen(self, mask: int) -> tuple[tuple[Policy, ...], tuple[Policy, ...]]:
+        """Return the permits and the forbids of a mask, each sorted by id."""
+        return self._listed(mask & self._permits), self._listed(mask & ~self._permits)
+
+    def _listed(self, mask: int) -> tuple[Policy, ...]:
+        listed = []
+        while mask:
+            low = mask & -mask
+            listed.append(self._policies[low.bit_length() - 1])
+            mask ^= low
+        return tuple(listed)
 
 
 class _Constraint:
@@ -150,11 +215,31 @@ class _Constraint:
         self._typed = {key: _bits(bits, size) for key, bits in typed.items()}
         self._typed_within = {key: _bits(bits, size) for key, bits in typed_within.items()}
 
+    def open_to(self, kind: str) -> int:
+        """Return the policies whose constraint could hold for an entity of a type that nobody has named."""
+        mask = self._free | self._typed.get(kind, 0)
+        for bits in self._within.values():
+            mask |= bits
+        for (typed, _), bits in self._typed_within.items():
+            mask |= bits if typed == kind else 0
+        return mask
+
     def matching(self, uid: _UID, ancestors: Sequence[_UID]) -> int:
         """Return the policies whose constraint holds for an entity that is in `ancestors` and in itself."""
-        mask = self._free | self._equal.get(uid, 0) | self._typed.get(uid[0], 0)
+        mask = self.naming(uid) | self._typed.get(uid[0], 0) | self.within(ancestors)
         for entity in (uid, *ancestors):
-            mask |= self._within.get(entity, 0) | self._typed_within.get((uid[0], entity), 0)
+            mask |= self._typed_within.get((uid[0], entity), 0)
+        return mask
+
+    def naming(self, uid: _UID) -> int:
+        """Return the policies whose constraint names an entity itself."""
+        return self._equal.get(uid, 0) | self._within.get(uid, 0)
+
+    def within(self, ancestors: Iterable[_UID]) -> int:
+        """Return the policies whose constraint holds for whatever is in `ancestors`, of any type."""
+        mask = self._free
+        for entity in ancestors:
+            mask |= self._within.get(entity, 0)
         return mask
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from cedarpy import pst
 
-    from inward.catalog.model import Operation
+    from inward.catalog.model import DataClass, Operation
     from inward.errors import Place
 
 
@@ -62,6 +62,16 @@ class Cell:
             # INVARIANT: a conditional permit beside it could still fail to evaluate, which must refuse.
             return None if any(permit.conditional for permit in self.permits) else True
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What all policies say of one caller and one data class: the cell of the action `disclose`."""
+
+    caller: str  # service name
+    data_class: DataClass
+    permits: tuple[Policy, ...]
+    forbids: tuple[Policy, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

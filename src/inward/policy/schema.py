@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from inward.catalog.model import Catalog, Operation, Parameter, Service
+    from inward.catalog.model import Catalog, DataClass, Operation, Parameter, Service
 
 DISCLOSE = "disclose"
 READ = "read"
@@ -56,6 +56,16 @@ def ancestors_of(service: Service) -> tuple[tuple[str, str], ...]:
     """Return the entities that a service is in, as (type, id), without itself."""
     zone = (("Zone", service.zone),) if service.zone is not None else ()
     return (*zone, ("Team", service.owner), *(("Group", group) for group in service.groups))
+
+
+def ancestors_of_data(catalog: Catalog, data_class: DataClass) -> tuple[tuple[str, str], ...]:
+    """Return the data classes that one is in, the nearest first, as (type, id), without itself."""
+    found: list[tuple[str, str]] = []
+    above = data_class.parent
+    while above is not None:
+        found.append(("DataClass", above))
+        above = catalog.data_classes[above].parent
+    return tuple(found)
 
 
 def schema_of(operations: Collection[Operation], services: Collection[str]) -> dict[str, Any]:

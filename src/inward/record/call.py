@@ -46,6 +46,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes_in: int | None = None
     bytes_out: int | None = None
     trace: str | None = None  # trace id of the W3C traceparent
+    withheld: tuple[str, ...] = ()  # data classes that the guard cut out of the answer; in mode observe, would look for
     detail: str | None = None  # for operators: what the enforcer said of a refusal
     src: str | None = None
 

@@ -186,6 +186,10 @@ def test_several_documents_of_one_service(tmp_path: Path) -> None:
         (("pii: {owner: team-privacy}", "pii: {}"), "inward.yaml:16: `pii` has no `owner` (name the team that"),
         (("pii: {owner: team-privacy}", "pii: team"), "inward.yaml:16: `pii` must be a mapping and is text"),
         (("pii: {owner: team-privacy}", "pii: {owner: a, x: b}"), "inward.yaml:16: unknown key `x`"),
+        (
+            ("pii: {owner: team-privacy}", "pii: {owner: a, undisclosed: msk}"),
+            "inward.yaml:16: `msk` is nothing that can be done with undisclosed data (did you mean `mask`?)",
+        ),
         (("pii: {owner", "Pii: {owner"), "inward.yaml:16: `Pii` cannot be the name of a data class"),
         (("pii: {owner", "pii.: {owner"), "inward.yaml:16: `pii.` cannot be the name of a data class"),
         (("data:\n", "dat:\n"), "inward.yaml:15: unknown key `dat` (did you mean `data`?)"),
@@ -196,6 +200,94 @@ def test_each_mistake_is_told_with_its_line(tmp_path: Path, change: tuple[str, s
     found = mistakes_of(write(tmp_path, SHOP.replace(*change, 1)))
     assert any(mistake in text for text in found), found
     assert all("Traceback" not in text and "\n" not in text for text in found)
+
+
+def test_what_is_undisclosed_is_said_by_the_nearest_class_above(tmp_path: Path) -> None:
+    text = SHOP.replace("pii: {owner: team-privacy}", "pii: {owner: team-privacy, undisclosed: mask}")
+    text = text.replace("pii.phone.home: {owner: team-customers}", "pii.phone.home: {owner: a, undisclosed: 'null'}")
+    catalog, mistakes = load_catalog(write(tmp_path, text))
+    assert catalog is not None, mistakes
+    told = {name: each.undisclosed for name, each in catalog.data_classes.items()}
+    assert told == {"pii": "mask", "pii.email": "mask", "pii.phone.home": "null", "other.x": "drop"}
+
+
+OVERLAY = """\
+overlay: 1.0.0
+extends: {}
+actions:
+  - target: $.paths['/orders/{{id}}'].get
+    update: {{responses: {{'200': {{content: {{application/json: {{schema: {{x-inward-data: pii}}}}}}}}}}}}
+"""
+
+
+def overlaid(tmp_path: Path, overlay: str, service: str = "overlay: apis/o.yaml") -> tuple[Catalog | None, list[str]]:
+    """Load the shop with an overlay; `service` is what `orders` says of it."""
+    root = write(tmp_path, SHOP.replace("    api: apis/orders.yaml\n", f"    api: apis/orders.yaml\n    {service}\n"))
+    (root / "apis" / "o.yaml").write_text(overlay)
+    catalog, mistakes = load_catalog(root)
+    return catalog, [str(mistake) for mistake in mistakes]
+
+
+@pytest.mark.parametrize("extends", ["orders.yaml", "./orders.yaml", "../apis/orders.yaml", "https://a.test/x.yaml"])
+def test_an_overlay_declares_data_in_the_document_of_a_service(tmp_path: Path, extends: str) -> None:
+    catalog, mistakes = overlaid(tmp_path, OVERLAY.format(extends))
+    assert mistakes == []
+    assert catalog is not None
+    assert catalog.operations["orders:getOrder"].answers.classes == {"pii"}
+    assert "apis/o.yaml" in load_system(tmp_path).files
+
+
+def test_an_overlay_holds_for_all_that_refer_to_the_document(tmp_path: Path) -> None:
+    text = SHOP.replace("    api: apis/orders.yaml\n", "    api: apis/orders.yaml\n    overlay: [apis/o.yaml]\n")
+    front = "openapi: 3.0.3\npaths:\n  /front/{id}: {$ref: 'orders.yaml#/paths/~1orders~1{id}'}"
+    text = text.replace("  checkout:\n", "  checkout:\n    api: apis/front.yaml\n    listen: 127.0.0.1:7003\n")
+    root = write(tmp_path, text, front=front)
+    (root / "apis" / "o.yaml").write_text(OVERLAY.format("orders.yaml"))
+    catalog, mistakes = load_catalog(root)
+    assert catalog is not None, mistakes
+    assert catalog.operations["checkout:getOrder"].answers.classes == {"pii"}
+
+
+@pytest.mark.parametrize(
+    ("overlay", "service", "mistake"),
+    [
+        (OVERLAY.format("orders.yml"), None, "apis/o.yaml:2: `orders.yml` is no `api` of the service (its own are"),
+        (OVERLAY.format("[]"), None, "apis/o.yaml:2: `extends` must be text and is a list"),
+        (OVERLAY.format("orders.yaml").replace("pii", "pij"), None, "apis/o.yaml:5: there is no data class `pij`"),
+        (OVERLAY.format("orders.yaml"), "overlay: apis/no.yaml", "inward.yaml:8: `apis/no.yaml` does not exist"),
+        (OVERLAY.format("orders.yaml"), "overlay: 7", "inward.yaml:8: `overlay` must be text and is a number"),
+        (OVERLAY.format("orders.yaml"), "overlay: [7]", "inward.yaml:8: item 1 of `overlay` must be text"),
+        ("[]", None, "apis/o.yaml:1: the document must be a mapping and is a list"),
+        ("{", None, "apis/o.yaml:2: is not valid YAML"),
+    ],
+)
+def test_a_mistake_with_an_overlay_is_told_with_its_line(
+    tmp_path: Path, overlay: str, service: str | None, mistake: str
+) -> None:
+    _, mistakes = overlaid(tmp_path, overlay, service or "overlay: apis/o.yaml")
+    assert [each for each in mistakes if each.startswith(mistake)], mistakes
+
+
+def test_an_overlay_without_a_document_or_with_a_choice_of_them_is_a_mistake(tmp_path: Path) -> None:
+    _, mistakes = overlaid(tmp_path, OVERLAY.format("orders.yaml"))
+    assert mistakes == []
+    text = SHOP.replace("  checkout:\n", "  checkout:\n    overlay: apis/o.yaml\n")
+    _, told = load_catalog(write(tmp_path, text))
+    assert [each.what for each in told] == ["`checkout` has an `overlay` and no `api`"]
+    api = "api: [apis/orders.yaml, apis/more.yaml]\n    overlay: apis/o.yaml\n"
+    more = "openapi: 3.0.3\npaths: {/more: {get: {operationId: more}}}"
+    root = write(tmp_path, SHOP.replace("api: apis/orders.yaml\n", api), more=more)
+    (root / "apis" / "o.yaml").write_text(OVERLAY.format("orders.yaml").replace("extends: orders.yaml\n", ""))
+    _, told = load_catalog(root)
+    assert [each.what for each in told] == ["the overlay does not say which document it changes"]
+
+
+def test_two_documents_that_are_overlays_of_each_other_come_to_an_end(tmp_path: Path) -> None:
+    both = "[apis/a.yaml, apis/b.yaml]"
+    text = SHOP.replace("    api: apis/orders.yaml\n", f"    api: {both}\n    overlay: {both}\n")
+    parts = "openapi: 3.0.3\npaths: {}\noverlay: 1.0.0\nactions: [{target: $, update: {x-a: 1}}]\nextends: "
+    _, told = load_catalog(write(tmp_path, text, a=parts + "b.yaml", b=parts + "a.yaml"))
+    assert told
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"a", b"\x00", b"\xff\xfe", b"{", b"- a: b\n  c", b"\xef\xbb\xbf"])

@@ -42,6 +42,7 @@ def by_regex(template: PathTemplate, path: str) -> dict[str, str] | None:
 @settings(deadline=None)  # the machine may be busy
 @given(templates_and_paths())
 @example((PathTemplate("/{a}{b}"), "/%2A%2A"))
+@example((PathTemplate("/{a}{b}"), "/a%c3%A9"))
 @example((PathTemplate("/{a}2A{b}"), "/x%2A2Ay"))
 @example((PathTemplate("/{a}...{b}"), "/......."))
 @example((PathTemplate("/a{x}a"), "/a"))

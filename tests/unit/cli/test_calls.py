@@ -3,11 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from inward.cli.calls import parse_since
 from inward.control.layout import Layout
-from inward.errors import BadInputError
 from inward.identity.private_files import private_folder
 from inward.record.call import Call, Gap, timestamp
 from inward.record.recorder import Recorder
@@ -18,8 +14,6 @@ if TYPE_CHECKING:
     from tests.unit.cli.conftest import Inward
 
     from inward.record.call import Entry
-
-NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
 def call(number: int, **fields: Any) -> Call:
@@ -124,28 +118,3 @@ def test_names_that_do_not_exist(inward: Inward, system: Path) -> None:
     assert "did you mean `greeter`?" in done.err
     assert "did you mean `greeter:getGreeting`?" in done.err
     del system
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("30s", NOW - timedelta(seconds=30)),
-        ("15m", NOW - timedelta(minutes=15)),
-        ("2h", NOW - timedelta(hours=2)),
-        ("7d", NOW - timedelta(days=7)),
-        ("1w", NOW - timedelta(weeks=1)),
-        ("2026-07-01", datetime(2026, 7, 1, tzinfo=UTC)),
-        ("2026-07-01T10:00:00+02:00", datetime(2026, 7, 1, 8, tzinfo=UTC)),
-        ("2026-07-01T10:00:00Z", datetime(2026, 7, 1, 10, tzinfo=UTC)),
-    ],
-)
-def test_since(text: str, moment: datetime) -> None:
-    assert parse_since(text, NOW) == moment
-
-
-@pytest.mark.parametrize(
-    "text", ["", "x", "3x", "-3s", "999999w", "٣s", "2026-13-01", "0001-01-01T00:00:00+14:00", "\udcff"]
-)
-def test_no_time(text: str) -> None:
-    with pytest.raises(BadInputError):
-        parse_since(text, NOW)

@@ -10,40 +10,51 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inward.cli import main as program
+from inward.cli.program import COMMANDS, POLICY_COMMANDS
 from inward.errors import ExitCode
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Inward
 
-COMMANDS = (
-    "init",
-    "check",
-    "up",
-    "status",
-    "call",
-    "calls",
-    "explain",
-    "allow",
-    "revoke",
-    "quarantine",
-    "down",
-    "demo",
-)
+LISTED = (*COMMANDS, "policy")
 
 
 def test_without_arguments_it_lists_every_command_in_a_line_each(inward: Inward) -> None:
     done = inward()
     assert (done.code, done.err) == (0, "")
     listed = done.out.partition("Commands:")[2].split("\n")
-    assert [line.split()[0] for line in listed if line.strip()] == list(COMMANDS)
+    assert [line.split()[0] for line in listed if line.strip()] == list(LISTED)
     assert not any(line.endswith("...") for line in listed)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", LISTED)
 def test_every_command_has_help(inward: Inward, command: str) -> None:
     done = inward(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: inward {command}")
+
+
+@pytest.mark.parametrize("command", POLICY_COMMANDS)
+def test_every_command_of_policy_has_help(inward: Inward, command: str) -> None:
+    done = inward("policy", command, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: inward policy {command}")
+
+
+@pytest.mark.parametrize("arguments", [["policy"], ["policy", "--help"]])
+def test_policy_lists_its_commands(inward: Inward, arguments: list[str]) -> None:
+    done = inward(*arguments)
+    assert (done.code, done.err) == (0, "")
+    listed = done.out.partition("Commands:")[2].split("\n")
+    assert [line.split()[0] for line in listed if line.strip()] == list(POLICY_COMMANDS)
+    assert not any(line.endswith("...") for line in listed)
+
+
+def test_a_command_imports_no_other() -> None:
+    code = "import sys, inward.cli.program as p; p.program(['calls']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "inward.cli.calls" in loaded
+    assert not {"inward.cli.up", "inward.cli.policy.test", "uvicorn", "z3"} & set(loaded)
 
 
 def test_the_version(inward: Inward) -> None:
@@ -101,10 +112,10 @@ def test_a_loop_of_links_is_no_folder(inward: Inward, tmp_path: Path) -> None:
 def test_what_the_operating_system_says_is_one_line(
     inward: Inward, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: ExitCode, said: str
 ) -> None:
-    def fail(**_: object) -> None:
+    def fail(_: object) -> None:
         raise raised
 
-    monkeypatch.setattr(program, "app", fail)
+    monkeypatch.setattr(program, "program", fail)
     done = inward()
     assert (done.code, done.err) == (code, said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -10,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.envoy import shop
 
+from inward.catalog.model import DataClass
 from inward.envoy import access_log
 from inward.envoy.access_log import CONNECTION_FIELDS, EGRESS_FIELDS, INGRESS_FIELDS, LogLineError, parse_line, trace_id
+from inward.errors import Place
 from inward.policy.decision import Reason
 from inward.record.call import Call, Gap, encode_entry, parse_entry
+from inward.record.verdict import Verdict, encode_verdict
 
 CATALOG = shop.catalog(shop.service(shop.operation("/orders/{id}")), shop.service(name="checkout"))
 SRC = "orders/access-00000001:120"
@@ -142,6 +146,45 @@ def test_what_the_slow_path_said_is_carried_out_in_the_mode_of_the_route(
 )
 def test_a_caller_is_a_service_only_by_its_whole_spiffe_id(peer: str | None, caller: str | None) -> None:
     assert told(INGRESS, peer=peer).caller == caller
+
+
+GUARDED = dataclasses.replace(
+    CATALOG,
+    data_classes={name: DataClass(name, "team", None, Place("inward.yaml", 1)) for name in ("pii", "pii.email")},
+)
+
+
+def guarded(said: str | None, **changed: object) -> Call:
+    call = parse_line(msgspec.json.encode(INGRESS | changed | {"g": said}), "orders", GUARDED, SRC)
+    assert call is not None
+    return call
+
+
+def test_what_the_guard_withheld_is_told_with_the_call() -> None:
+    call = guarded('{"withheld":["pii.email"]}')
+    assert (call.decision, call.enforcer, call.withheld, call.detail) == ("allow", "ingress", ("pii.email",), None)
+    assert guarded('{"withheld":["pii"],"more":true}').detail == "more was withheld"
+    assert guarded('{"withheld":["pii","made-up"]}').withheld == ("pii",)
+    assert guarded(None) == told(INGRESS)
+
+
+@pytest.mark.parametrize(("observed", "carried_out", "mode"), [(False, "deny", "enforce"), (True, "allow", "observe")])
+def test_a_refusal_by_the_guard_is_the_calls(observed: bool, carried_out: str, mode: str) -> None:  # noqa: FBT001 - a parameter of the test
+    call = guarded(encode_verdict(Verdict(reason="condition", policies=("p",), observed=observed)).decode(), s=403)
+    assert (call.decision, call.carried_out, call.mode, call.enforcer) == ("deny", carried_out, mode, "guard")
+    assert (call.reason, call.policies, call.status) == ("condition", ("p",), 403)
+
+
+def test_a_service_cannot_say_more_than_a_guard_could() -> None:
+    for nonsense in ("", "{", '{"reason":"because"}', '{"withheld":1}'):
+        call = guarded(nonsense)
+        assert (call.decision, call.reason, call.withheld) == ("allow", "granted", ())
+        assert call.detail is not None
+    # what Envoy itself refused or did not ask for stays as it is
+    refused = guarded('{"reason":"granted"}', en="no_grant", d="rbac_access_denied_matched_policy[no_grant]", s=403)
+    assert (refused.decision, refused.reason, refused.enforcer) == ("deny", "no_grant", "ingress")
+    observed = guarded('{"reason":"unviewable","observed":true}', en=None, sn="no_grant")
+    assert (observed.decision, observed.reason, observed.enforcer) == ("deny", "no_grant", "ingress")
 
 
 def test_a_failed_handshake_has_no_caller_whatever_was_presented() -> None:

@@ -12,7 +12,7 @@ from tests.unit.envoy import shop
 
 from inward.catalog.model import Mode
 from inward.envoy.resources.slow_filter import ENFORCING_FILTER, slow_filters, slow_route
-from inward.envoy.slow_path import SlowPath, peer_of
+from inward.envoy.slow_path import SlowPath
 from inward.policy.decision import Decision, Reason
 
 if TYPE_CHECKING:
@@ -138,35 +138,6 @@ def test_who_or_what_is_unclear_is_refused_before_any_policy(
     current = policy(GRANTED)
     assert asked(SlowPath(lambda: current), headers) == (403, reason)
     assert current.engine.asked == []
-
-
-@pytest.mark.parametrize(
-    ("forwarded", "peer"),
-    [
-        (FORWARDED, CHECKOUT),
-        (f"URI={CHECKOUT}", CHECKOUT),
-        ("", None),
-        ("URI=", None),
-        (f"By={CHECKOUT}", None),
-        (f"Hash=00;Subject=URI={CHECKOUT}", None),
-        (f"URI={CHECKOUT};URI={CHECKOUT}", None),
-        (f"URI={CHECKOUT};uri={shop.ID}/admin", None),
-        (f"URI={CHECKOUT}; URI=https://x/?", None),
-        (f"URI={CHECKOUT};URI=", None),
-        (f"{FORWARDED},URI={shop.ID}/admin", None),
-        (f'URI="{CHECKOUT}"', None),
-        (f'Subject="x;URI={CHECKOUT}";URI={shop.ID}/admin', None),
-        (f"URI={CHECKOUT}\n", None),
-        (f"URI={CHECKOUT} ", None),
-        (f"URI={CHECKOUT}%00", None),
-        (f"URI={CHECKOUT}?a", None),
-        (f"XURI={CHECKOUT}", None),
-        ("URI=SPIFFE://shop.internal/checkout", None),
-        (f"URI={CHECKOUT}é", None),
-    ],
-)
-def test_the_peer_is_the_one_name_that_the_ingress_wrote(forwarded: str, peer: str | None) -> None:
-    assert peer_of(forwarded) == peer
 
 
 def test_nothing_but_http_is_answered() -> None:

@@ -189,3 +189,14 @@ def test_a_cell_does_not_depend_on_what_was_asked_before(shop: Catalog) -> None:
     asked = Index(shop, policies)
     for operation, caller in itertools.product(shop.operations, shop.services):
         assert asked.cell(caller, operation) == Index(shop, policies).cell(caller, operation)
+
+
+def test_what_is_granted_is_what_has_a_cell(shop: Catalog) -> None:
+    granted = set()
+    for principal, action in itertools.product(PRINCIPALS, ACTIONS):
+        index = Index(shop, Policies.of([policy(f"permit ({principal}, {action}, resource);", "p")]))
+        for operation in shop.operations:
+            found = any(True for _ in index.cells_of(operation))
+            assert index.is_granted(operation) == found
+            granted.add(found)
+    assert granted == {True, False}

@@ -170,6 +170,7 @@ class Fleet:
             known = self._allocations.get(name)
             kept = known.running() if known else before.get(name)
             self._allocations[name] = parts.allocate(service, self._layout, kept, self._ports)
+        parts.prepare_token_key(self._layout)
         self._write_running()
         await asyncio.to_thread(self._write_files, policy)
         await self._run_jobs(wanted)

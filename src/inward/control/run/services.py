@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from inward.control.settings import Settings
 
 PATH_LIMIT = 107  # bytes in the path of a Unix socket (unix(7)); macOS has 103
-APP_VARIABLES = ("HTTP_PROXY", "INWARD_SPIFFE_ID")
+APP_VARIABLES = ("HTTP_PROXY", "INWARD_BUNDLE", "INWARD_SPIFFE_ID")
 ENVOY_VARIABLES = ("INWARD_BOOTSTRAP",)
 SLOW_PATH = "inward.slow-path"  # the name of its process, which no service can have
 MOST_CONNECTION_SECONDS = 900.0
@@ -126,8 +126,10 @@ def app_process(
     given |= {
         "HTTP_PROXY": proxy,
         "http_proxy": proxy,
+        "INWARD_BUNDLE": str(layout.bundle),
         "INWARD_SERVICE": service.name,
         "INWARD_SPIFFE_ID": str(service.spiffe_id),
+        "INWARD_TOKEN_KEY": str(layout.token_key),
         "PATH": search_path(environment),
         "PYTHONUNBUFFERED": environment.get("PYTHONUNBUFFERED", "1"),
     }
@@ -178,6 +180,12 @@ def envoy_process(
         argv += ["--file-flush-interval-msec", "10", "--file-flush-min-size-kb", "0"]
     given = {"PATH": environment.get("PATH", os.defpath), "INWARD_BOOTSTRAP": hashlib.sha256(content).hexdigest()}
     return ProcessSpec(envoy_name(service.name), argv, layout.system, given, layout.output(envoy_name(service.name)))
+
+
+def prepare_token_key(layout: Layout) -> None:
+    """Make the key of the guards' tokens where there is none yet."""
+    if not layout.token_key.exists():
+        write_private(layout.token_key, secrets.token_bytes(32))
 
 
 def prepare_folders(service: str, layout: Layout) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from inward.envoy.access_log import CONNECTION_FIELDS, INGRESS_FIELDS, file_log
+from inward.envoy.access_log import CONNECTION_FIELDS, INGRESS_FIELDS, VERDICT_METADATA, file_log
 from inward.envoy.resources.proto import (
     EARLY_MUTATION,
     EXPRESSION_FILTER,
+    HEADER_TO_METADATA,
     HTTP_MANAGER,
     RBAC,
     ROUTER,
@@ -21,6 +22,7 @@ from inward.envoy.resources.refusals import ingress_replies
 from inward.envoy.resources.routes import INGRESS_ROUTES
 from inward.envoy.resources.slow_filter import slow_filters
 from inward.envoy.resources.tls import downstream
+from inward.record.verdict import HEADER
 
 if TYPE_CHECKING:
     from inward.catalog.model import Address
@@ -81,6 +83,16 @@ def early_mutation() -> Resource:
     return extension("envoy.http.early_header_mutation.header_mutation", EARLY_MUTATION, mutations=[mutation])
 
 
+def verdict_filter() -> Resource:
+    """Return the filter that takes the verdict of the service's guard out of the answer, for the log."""
+    rule = {
+        "header": HEADER,
+        "on_header_present": {"metadata_namespace": VERDICT_METADATA, "key": HEADER, "type": "STRING"},
+        "remove": True,
+    }
+    return extension("envoy.filters.http.header_to_metadata", HEADER_TO_METADATA, response_rules=[rule])
+
+
 def socket_address(address: Address) -> Resource:
     """Return a TCP address as Envoy writes it."""
     return {"socket_address": {"address": address.host, "port_value": address.port}}
@@ -98,6 +110,7 @@ def ingress_listener(address: Address, folder: str, log: str, max_connection_sec
         },
         base_filter(),
         *slow_filters(),
+        verdict_filter(),
         extension("envoy.filters.http.router", ROUTER, suppress_envoy_headers=True),
     ]
     manager = extension(

@@ -25,6 +25,7 @@ EXTENSION_CONFIG = "envoy.config.core.v3.TypedExtensionConfig"
 EXPRESSION_FILTER = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 FILE_LOG = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
 FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
+HEADER_TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
 HEADER_INPUT = "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
 HTTP_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -53,11 +54,17 @@ def extension(name: str, type_name: str, **fields: object) -> Resource:
 
 def nesting(value: object) -> int:
     """Return how deeply the JSON objects and arrays of a value nest; Envoy reads `MOST_NESTED`."""
-    if isinstance(value, dict):
-        return 1 + max(map(nesting, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(nesting, value), default=0)
-    return 0
+    depth = 0
+    level = [value] if isinstance(value, dict | list) else []
+    while level:
+        depth += 1
+        level = [
+            part
+            for each in level
+            for part in (each.values() if isinstance(each, dict) else each)
+            if isinstance(part, (dict, list))
+        ]
+    return depth
 
 
 def watched(path: str) -> Resource:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from inward.envoy.resources.proto import EXPRESSION_FILTER, Resource, extension
 from inward.policy.decision import Reason
+from inward.policy.refusal import CONTENT_TYPE, TITLES
 
 REFERENCE = "urn:uuid:%REQ(X-REQUEST-ID)%"
-
-_TITLES = {
-    Reason.NO_GRANT: "No grant allows this caller to do this",
-    Reason.CONDITION: "The conditions of the grant do not hold for this request",
-    Reason.FORBIDDEN: "This is forbidden",
-    Reason.UNKNOWN_OPERATION: "No documented operation has this method and path",
-    Reason.QUARANTINED: "The caller or the callee is in quarantine",
-    Reason.BAD_REQUEST: "The request is malformed or ambiguous",
-    Reason.BAD_CREDENTIAL: "This proxy serves one service, and the credential is not that service's",
-    Reason.UNKNOWN_SERVICE: "There is no service of that name",
-    Reason.UNREACHABLE: "The service did not answer, or was not the one it should be",
-    Reason.SLOW_PATH_DOWN: "The decision could not be made",
-}
 
 
 def _problem(reason: Reason) -> Resource:
     return {
-        "content_type": "application/problem+json",
+        "content_type": CONTENT_TYPE,
         "json_format": {
             "type": "about:blank",
-            "title": _TITLES[reason],
+            "title": TITLES[reason],
             "status": "%RESPONSE_CODE%",
             "code": reason.value,
             "instance": REFERENCE,

@@ -15,7 +15,7 @@ from inward.envoy.resources.clusters import app_cluster, service_cluster, slow_p
 from inward.envoy.resources.egress import egress_routes
 from inward.envoy.resources.proto import nesting
 from inward.envoy.resources.slow_filter import filter_of, slow_route
-from inward.policy.cel import UntranslatableError, translate
+from inward.policy.cel import UntranslatableError, reads_of_scope, translate
 from inward.policy.decision import Reason
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inward.catalog.model import Address, Catalog, Operation, Service
     from inward.envoy.resources.proto import Resource
     from inward.policy.decide import Engine
-    from inward.policy.model import Cell
+    from inward.policy.model import Cell, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,57 @@ def leaf_of(cell: Cell, catalog: Catalog) -> Resource:
     return leaf
 
 
-def operation_filters(operation: Operation, catalog: Catalog, engine: Engine) -> tuple[Resource, list[SlowCell]]:
+class Leaves:
+    """The leaves of the cells of one catalog. Cells that cannot differ share one, which is compiled once.
+
+    A grant to a zone is a cell for each service in it and each of its operations, and mostly they are all the same.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._reads: dict[Policy, frozenset[str]] = {}
+        self._known: dict[tuple[object, ...], Resource | UntranslatableError] = {}
+
+    def of(self, cell: Cell) -> Resource:
+        """Return what `leaf_of` does, or raise what it raises."""
+        key = self.key(cell)
+        found = self._known.get(key)
+        if found is None:
+            try:
+                found = leaf_of(cell, self._catalog)
+            except UntranslatableError as error:
+                found = error
+            self._known[key] = found
+        if isinstance(found, UntranslatableError):
+            raise UntranslatableError(found.construct)
+        return found
+
+    def key(self, cell: Cell) -> tuple[object, ...]:
+        """Return all that a leaf depends on: permits, forbids, the operation and the caller, None where not seen."""
+        reads: set[str] = set()
+        conditional = False
+        for policy in (*cell.permits, *cell.forbids):
+            if policy.conditional:
+                conditional = True
+                found = self._reads.get(policy)
+                if found is None:
+                    found = self._reads[policy] = reads_of_scope(policy)
+                reads |= found
+        operation = cell.operation.id if conditional else None
+        return cell.permits, cell.forbids, operation, cell.caller if "principal" in reads else None
+
+
+def operation_filters(
+    operation: Operation, catalog: Catalog, engine: Engine, leaves: Leaves | None = None
+) -> tuple[Resource, list[SlowCell]]:
     """Return the filter configurations of an operation's route, and the cells that make it pay for the slow path."""
+    leaves = leaves or Leaves(catalog)
     callers: dict[str, Resource] = {}
     slow: list[SlowCell] = []
     for cell in engine.index.cells_of(operation.id):
         spiffe_id = str(catalog.services[cell.caller].spiffe_id)
         try:
-            callers[spiffe_id] = leaf_of(cell, catalog)
+            callers[spiffe_id] = leaves.of(cell)
         except UntranslatableError as error:
             slow.append(SlowCell(cell.caller, operation.id, error.construct))
             callers[spiffe_id] = rbac.allow(rbac.SLOW)
@@ -97,8 +140,9 @@ def service_routes(service: Service, catalog: Catalog, engine: Engine) -> Servic
     ordered = most_specific_first(service.operations)
     compiled: dict[str, Resource] = {}
     slow: list[SlowCell] = []
+    leaves = Leaves(catalog)
     for operation in ordered:
-        filters, cells = operation_filters(operation, catalog, engine)
+        filters, cells = operation_filters(operation, catalog, engine, leaves)
         compiled[operation.id] = routes.operation_route(operation, filters)
         slow += cells
     digest = hashlib.sha256(msgspec.json.encode([service.mode, list(compiled.values())]))

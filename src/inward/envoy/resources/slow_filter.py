@@ -11,6 +11,7 @@ from inward.envoy.resources.proto import (
     Resource,
     typed,
 )
+from inward.identity.forwarded import CALLER_HEADER
 
 if TYPE_CHECKING:
     from inward.catalog.model import Mode
@@ -22,7 +23,6 @@ EXT_AUTHZ_METADATA = "envoy.filters.http.ext_authz"  # where both put what the s
 DECISION_HEADER = "x-inward-decision"
 OPERATION_HEADER = "x-inward-operation"
 MODE_HEADER = "x-inward-mode"
-CALLER_HEADER = "x-forwarded-client-cert"
 TIMEOUT_SECONDS = 2
 
 

@@ -8,35 +8,27 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import stat
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cedarpy import pst
 
-from inward.errors import BadInputError, InvalidSystemError, InwardError, Place
+from inward.errors import BadInputError, InvalidSystemError, Place
 from inward.policy.authoring.grants import grant_text, new_id
+from inward.policy.authoring.replace import EditRefusedError, read_file, replace_file
 from inward.policy.authoring.wording import cut, without_action
 from inward.policy.index import Index
 from inward.policy.loading.load import FOLDER, MAX_REASON, SUFFIX, Memo, load_policies, parse_expiry
 from inward.policy.loading.rules import GUARDRAILS, nearest, shown
-from inward.policy.loading.source import MAX_FILE_BYTES, parse_statements
+from inward.policy.loading.source import parse_statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inward.catalog.model import Catalog, Operation
     from inward.policy.model import Cell, Policies, Policy
-
-
-class EditRefusedError(InwardError):
-    """A policy file is not changed, because a person has to decide what should become of it."""
-
-    code = "edit_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +83,29 @@ def add_grant(
             )
     identifier = new_id(caller, missing, policies.by_id)
     text = grant_text(identifier, reason, caller, missing, expires=expires, condition=condition)
-    before = _read(folder, file)
-    newline = "\r\n" if b"\r\n" in before else "\n"
-    old = before.decode()
-    gap = "" if not old.strip() else newline if old.endswith("\n") else newline * 2
-    new = old + gap + text.replace("\n", newline) + newline
-    result = _validated(folder, catalog, file, new, memo)
-    added = result.by_id.get(identifier)
-    if added is None or result.by_id.keys() != policies.by_id.keys() | {identifier}:
+    changed = _appended(folder, catalog, file, text, memo)
+    added = changed.policies.by_id.get(identifier)
+    if added is None or changed.policies.by_id.keys() != policies.by_id.keys() | {identifier}:
         raise BadInputError("the condition does not stay within its clause", hint="write one Cedar expression")
-    _replace(folder, file, before, new)
+    replace_file(folder, file, changed.before, changed.after)
     return Edit(file, (Change(identifier, added.place, "", text),))
+
+
+def add_policy(folder: Path, catalog: Catalog, file: str, text: str, *, write: bool = True) -> Edit:
+    """Add one policy, given as Cedar text, to a file of the system; without `write`, only say what would be.
+
+    Raises `BadInputError`, `InvalidSystemError` if the policies have mistakes now or would have then, and
+    `EditRefusedError`.
+    """
+    memo = Memo()
+    policies = _load(folder, catalog, memo)
+    changed = _appended(folder, catalog, file, text, memo)
+    added = [each for each in changed.policies if each.id not in policies.by_id]
+    if len(added) != 1 or len(changed.policies) != len(policies) + 1:
+        raise BadInputError("the text is not one policy")
+    if write:
+        replace_file(folder, file, changed.before, changed.after)
+    return Edit(file, (Change(added[0].id, added[0].place, "", text),))
 
 
 def revoke(folder: Path, catalog: Catalog, caller: str, operation: str) -> Edit:
@@ -118,8 +122,7 @@ def revoke(folder: Path, catalog: Catalog, caller: str, operation: str) -> Edit:
     if not permits:
         return Edit(file, note="not granted")
     narrowed = [_narrowed(permit, caller, chosen) for permit in permits]
-    before = _read(folder, file)
-    text = before.decode()
+    before, text = _read_text(folder, file)
     statements = {(each.line, each.text): each for each in parse_statements(before, file)[0]}
     changes = []
     for permit, after in sorted(zip(permits, narrowed, strict=True), key=lambda pair: -pair[0].place.line):
@@ -135,8 +138,33 @@ def revoke(folder: Path, catalog: Catalog, caller: str, operation: str) -> Edit:
     gone = {change.policy for change in changes if not change.after}
     if result.by_id.keys() != policies.by_id.keys() - gone or Index(catalog, result).cell(caller, chosen.id).permits:
         raise EditRefusedError(f"{file} cannot be edited without touching more", hint="edit it by hand")
-    _replace(folder, file, before, text)
+    replace_file(folder, file, before, text.encode())
     return Edit(file, tuple(reversed(changes)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Appended:
+    """A file before and after a policy was added to its end, and the policies of the system as they would be then."""
+
+    before: bytes
+    after: bytes
+    policies: Policies
+
+
+def _appended(folder: Path, catalog: Catalog, file: str, text: str, memo: Memo) -> _Appended:
+    before, old = _read_text(folder, file)
+    newline = "\r\n" if "\r\n" in old else "\n"
+    gap = "" if not old else newline if old.endswith("\n") else newline * 2
+    new = old + gap + text.replace("\n", newline) + newline
+    return _Appended(before, new.encode(), _validated(folder, catalog, file, new, memo))
+
+
+def _read_text(folder: Path, file: str) -> tuple[bytes, str]:
+    before = read_file(folder, file)
+    try:
+        return before, before.decode()
+    except UnicodeDecodeError:  # it was UTF-8 when the policies were loaded
+        raise EditRefusedError(f"{file} has changed meanwhile", hint="try again") from None
 
 
 def _operations(catalog: Catalog, caller: str, operations: Sequence[str]) -> list[Operation]:
@@ -230,51 +258,3 @@ def _listed(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except FileNotFoundError:
         return []
-
-
-def _real(folder: Path, file: str) -> Path:
-    """Return where a file of the system really is; refuses what lies outside of the folder."""
-    root, real = folder.resolve(), (folder / file).resolve()
-    if not real.is_relative_to(root):
-        raise EditRefusedError(f"{file} is a link to `{real}`, outside of the system", hint="edit it there")
-    return real
-
-
-def _read(folder: Path, file: str) -> bytes:
-    try:
-        with _real(folder, file).open("rb") as source:
-            data = source.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise BadInputError(f"{file} cannot be read: {error.strerror}") from error
-    return data
-
-
-def _replace(folder: Path, file: str, before: bytes, text: str) -> None:
-    """Replace a file in one step, keeping its mode; refused if it is no longer what it was."""
-    real = _real(folder, file)
-    temporary = real.with_name(f".{real.name}.{secrets.token_hex(8)}")  # a name with a dot is no policy file
-    try:
-        real.parent.mkdir(exist_ok=True)
-        mode = stat.S_IMODE(real.stat().st_mode) if real.exists() else None
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with os.fdopen(descriptor, "wb") as target:
-            if mode is not None:
-                os.fchmod(target.fileno(), mode)
-            target.write(text.encode())
-            target.flush()
-            os.fsync(target.fileno())
-        if _read(folder, file) != before:
-            raise EditRefusedError(f"{file} has changed meanwhile", hint="try again")
-        temporary.replace(real)
-        parent = os.open(real.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
-    except OSError as error:
-        raise BadInputError(f"{file} cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

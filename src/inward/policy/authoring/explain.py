@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import cedarpy
@@ -24,13 +26,14 @@ from inward.policy.request import BadParameterError, Request, build_context, rea
 from inward.policy.schema import entities_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from inward.catalog.model import Catalog, Operation
+    from inward.policy.authoring.wording import Clause
     from inward.policy.model import Cell
 
 _CURABLE = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.CONDITION})  # by one more grant
+_FAILED = re.compile(r"error while evaluating policy `(policy[0-9]+)`: (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ def explain(
     cell = engine.cell(caller, operation)
     decision = _decide(engine, cell, request, now)
     context, problem = _context(cell, request, now)
-    examined = tuple(_examined(cell, catalog, now, context))
+    examiner = Examiner(catalog)
+    examined = tuple(examiner.examine(policy, cell, now, context) for policy in (*cell.permits, *cell.forbids))
     nearest, grant = None, ""
     if decision is not None and decision.reason in _CURABLE:
         nearest = _nearest(engine, catalog, cell, examined, now)
@@ -156,39 +160,70 @@ def _context(cell: Cell, request: Request | None, now: datetime) -> tuple[dict[s
         return None, error.message
 
 
-def _examined(cell: Cell, catalog: Catalog, now: datetime, context: dict[str, Any] | None) -> Iterator[Examined]:
-    entities: cedarpy.Entities | None = None
-    for policy in (*cell.permits, *cell.forbids):
-        terms: list[Term] = []
+class Examiner:
+    """Asks Cedar what each term of a policy says of a call; keeps what it has made ready, for many calls."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._terms: dict[Policy, tuple[tuple[Clause, ...], cedarpy.PolicySet]] = {}
+
+    def examine(self, policy: Policy, cell: Cell, now: datetime, context: dict[str, Any] | None) -> Examined:
+        """Return what a policy of `cell` says of a call with that context, None where there is no request."""
+        clauses, terms = self._ready(policy)
+        said = iter(self._ask(terms, sum(len(clause.terms) for clause in clauses), cell, context))
+        examined: list[Term] = []
         reached = True
-        for clause in clauses_of(policy):
+        for clause in clauses:
             for text in clause.terms:
-                entities = entities or cedarpy.Entities.from_json_str(json.dumps(entities_of(catalog)))
-                value, problem = _ask(text, cell, context, entities)
+                value, problem = next(said)
                 met = value if value is None or clause.kind == "when" else not value
                 if met is None and not reached:
                     problem = ""  # such as an absent parameter, after the term that tests for it
-                terms.append(Term(clause.kind, text, met, problem))
+                examined.append(Term(clause.kind, text, met, problem))
                 reached = reached and met is True
-        yield Examined(policy, not _lives(policy, now), tuple(terms))
+        return Examined(policy, not _lives(policy, now), tuple(examined))
 
+    @cached_property
+    def _entities(self) -> cedarpy.Entities:
+        return cedarpy.Entities.from_json_str(json.dumps(entities_of(self._catalog)))
 
-def _ask(text: str, cell: Cell, context: dict[str, Any] | None, entities: cedarpy.Entities) -> tuple[bool | None, str]:
-    """Return what Cedar says of one Boolean expression, or None and why it cannot say."""
-    answer = cedarpy.is_authorized(
-        {
-            "principal": {"type": "Service", "id": cell.caller},
-            "action": {"type": "Action", "id": cell.operation.id},
-            "resource": {"type": "Service", "id": cell.operation.service},
-            "context": context or {},
-        },
-        f"permit(principal, action, resource) when {{ {text}\n}};",
-        entities,
-    )
-    if answer.decision is cedarpy.Decision.NoDecision or answer.diagnostics.errors:
-        # without a context, an expression that reads it fails, whatever the request would be
-        return None, "" if context is None else "; ".join(answer.diagnostics.errors)
-    return answer.allowed, ""
+    def _ready(self, policy: Policy) -> tuple[tuple[Clause, ...], cedarpy.PolicySet]:
+        """Return a policy's clauses, and a permit for each term, in order."""
+        found = self._terms.get(policy)
+        if found is None:
+            clauses = clauses_of(policy)
+            texts = [text for clause in clauses for text in clause.terms]
+            # a term may end in a comment, so the brace stands on a line of its own
+            permits = "".join(f"permit(principal, action, resource) when {{ {text}\n}};\n" for text in texts)
+            found = self._terms[policy] = clauses, cedarpy.PolicySet.from_str(permits)
+        return found
+
+    def _ask(
+        self, terms: cedarpy.PolicySet, count: int, cell: Cell, context: dict[str, Any] | None
+    ) -> list[tuple[bool | None, str]]:
+        """Return what Cedar says of each of `count` terms, or None and why it cannot say."""
+        if not count:
+            return []
+        answer = cedarpy.is_authorized(
+            {
+                "principal": {"type": "Service", "id": cell.caller},
+                "action": {"type": "Action", "id": cell.operation.id},
+                "resource": {"type": "Service", "id": cell.operation.service},
+                "context": context or {},
+            },
+            terms,
+            self._entities,
+        )
+        errors = answer.diagnostics.errors
+        failed = {found[1]: found[2] for error in errors if (found := _FAILED.match(error))}
+        if answer.decision is cedarpy.Decision.NoDecision or len(failed) != len(errors):
+            return [(None, "; ".join(errors))] * count  # nothing was evaluated, or it cannot be said what
+        # Cedar numbers the policies of a text; without a context, a term that reads it fails, whatever the request
+        true = set(answer.diagnostics.reasons)
+        return [
+            (None, "" if context is None else failed[name]) if name in failed else (name in true, "")
+            for name in (f"policy{number}" for number in range(count))
+        ]
 
 
 def _nearest(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from inward.policy.authoring.layout import lay_out_policy
 from inward.policy.authoring.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from inward.catalog.model import Operation
 
@@ -16,11 +17,14 @@ MAX_ID = 90  # characters; a hundred are allowed, and a number may follow
 
 
 def new_id(caller: str, operations: Sequence[Operation], taken: Collection[str]) -> str:
-    """Return an id for a grant such as `checkout-orders-getorder`, with `-2` and so on where it is taken."""
-    service = operations[0].service
+    """Return an id for a grant such as `checkout-orders-getorder`."""
     names = [operation.name for operation in operations] if len(operations) == 1 else ["several"]
-    words = re.sub(r"[^a-z0-9]+", "-", "-".join([caller, service, *names]).lower())
-    stem = words.strip("-")[:MAX_ID].strip("-")
+    return free_id([caller, operations[0].service, *names], taken)
+
+
+def free_id(words: Iterable[str], taken: Collection[str]) -> str:
+    """Return an id made of words, with `-2` and so on where it is taken."""
+    stem = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")[:MAX_ID].strip("-")
     number, name = 1, stem
     while name in taken:
         number += 1
@@ -37,7 +41,7 @@ def grant_text(
     expires: str | None = None,
     condition: str | None = None,
 ) -> str:
-    """Return the Cedar text of a grant: one caller, some operations of one service; no line break at its end.
+    """Return the Cedar text of a grant, laid out: one caller, some operations of one service; no line break at its end.
 
     `expires` is the text of `@expires`; `condition` the expression of a `when` clause, taken as it is.
     """
@@ -55,4 +59,4 @@ def grant_text(
     ]
     if condition is not None:
         lines += ["when {", f"  {condition}", "}"]
-    return "\n".join(lines) + ";"
+    return lay_out_policy("\n".join(lines) + ";")

@@ -7,7 +7,7 @@ tree: a clause whose parts would not make the same tree again is left whole, and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from cedarpy import policies_to_pst, pst
@@ -27,11 +27,13 @@ _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 class Clause:
     """A `when` or `unless` clause and the texts of its terms: `a && b` of a `when`, `a || b` of an `unless`.
 
-    The policy applies if every term of a `when` is true and every term of an `unless` is false.
+    The policy applies if every term of a `when` is true and every term of an `unless` is false. `lines` are where
+    the terms begin, in lines after the one that the policy begins on.
     """
 
     kind: Literal["when", "unless"]
     terms: tuple[str, ...]
+    lines: tuple[int, ...] = field(default=(), compare=False)
 
 
 def quoted(text: str) -> str:
@@ -52,11 +54,15 @@ def clauses_of(policy: Policy) -> tuple[Clause, ...]:
     for (kind, tokens), clause in zip(_clauses(list(_tokens(text))), policy.pst.clauses, strict=True):
         whole = text[tokens[0].start : tokens[-1].end]
         joint, others = ("&&", "||") if kind == "when" else ("||", "&&")
-        terms = [text[part[0].start : part[-1].end] for part in _split(tokens, joint) if part]
+        parts = [part for part in _split(tokens, joint) if part]
+        terms = [text[part[0].start : part[-1].end] for part in parts]
         if kind == "when" and any(token.depth == tokens[0].depth and token.text == others for token in tokens):
-            terms = [whole]
+            parts, terms = [tokens], [whole]
         again = f" {joint} ".join(f"({term})" for term in terms)
-        clauses.append(Clause(kind, tuple(terms) if _same(again, clause.expr) else (whole,)))
+        if not _same(again, clause.expr):
+            parts, terms = [tokens], [whole]
+        lines = tuple(text.count("\n", 0, part[0].start) for part in parts)
+        clauses.append(Clause(kind, tuple(terms), lines))
     return tuple(clauses)
 
 

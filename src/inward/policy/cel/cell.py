@@ -16,6 +16,8 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from cedarpy import pst
+
 from inward.policy.cel.conditions import Conditions
 from inward.policy.cel.fold import UntranslatableError, folder_of
 from inward.policy.cel.parameters import Parameters, query_is_plain
@@ -32,7 +34,7 @@ from inward.policy.cel.tree import (
     size_of,
     string,
 )
-from inward.policy.request import Read, reads_of
+from inward.policy.request import Read, parts_of, reads_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +64,22 @@ def translate(cell: Cell, catalog: Catalog) -> Tree:
     if nodes > MAX_NODES or nesting > MAX_NESTING:
         raise UntranslatableError(f"a condition of {nodes} parts, nested {nesting} deep,")
     return numbered(tree)
+
+
+def reads_of_scope(policy: Policy) -> frozenset[str]:
+    """Return which of `principal`, `action`, `resource` and `context` the conditions of a policy use.
+
+    Two cells with the same policies have one translation if these are the same in both: the rest of a cell is not
+    looked at. Without conditions that is every cell; without `principal`, those of all callers of one operation.
+    """
+    found: set[str] = set()
+    pending = [clause.expr for clause in policy.pst.clauses]
+    while pending:
+        expr = pending.pop()
+        if isinstance(expr, pst.Var):
+            found.add(expr.name)
+        pending.extend(parts_of(expr))
+    return frozenset(found)
 
 
 def _while_alive(policy: Policy, value: Truth) -> Truth:

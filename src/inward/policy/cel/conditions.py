@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cedarpy import pst
 
-from inward.policy.cel.fold import Folder, UntranslatableError, reads_context
+from inward.policy.cel.fold import Folder, UntranslatableError, milliseconds, reads_context
 from inward.policy.cel.parameters import ANYTHING, Parameters, is_possible, literal, one_of, sequence
 from inward.policy.cel.tree import (
     TIME,
@@ -251,10 +251,8 @@ class Conditions:
 
     def _unary_number(self, expr: pst.UnaryOp) -> Tree:
         match expr.op, expr.arg:
-            case "datetime", pst.StringLit(text):
-                return integer(self._folder.datetime_ms(text, self._cell))
-            case "duration", pst.StringLit(text):
-                return integer(self._folder.duration_ms(text, self._cell))
+            case "datetime" | "duration" as function, pst.StringLit(text):
+                return integer(milliseconds(function, text))
             case "to_date", arg if arg == _TIME:  # after 1970, where CEL's division, too, rounds down
                 return call("_*_", call("_/_", _milliseconds(), integer(_DAY)), integer(_DAY))
             case "to_time", arg if arg == _TIME:

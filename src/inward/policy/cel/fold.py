@@ -7,14 +7,13 @@ Nothing is evaluated here: a policy with that one condition is, by cedarpy.
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cedarpy
 from cedarpy import pst
 
 from inward.errors import InwardError
+from inward.policy import literals
 from inward.policy.request import parts_of
 from inward.policy.schema import entities_of
 
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
     from inward.policy.model import Cell
 
 MAX_CACHED = 100_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DATETIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?(?:Z|([+-])(\d\d)(\d\d)))?", re.ASCII
-)
-_DURATION = re.compile(r"(-?)(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
-_UNITS = (86_400_000, 3_600_000, 60_000, 1000, 1)  # of a duration, in milliseconds
 _CONTEXT = pst.Var("context")
 
 
@@ -45,6 +38,14 @@ class UntranslatableError(InwardError):
 def reads_context(expr: pst.Expr) -> bool:
     """Return whether an expression depends on the request."""
     return expr == _CONTEXT or any(reads_context(part) for part in parts_of(expr))
+
+
+def milliseconds(function: Literal["datetime", "duration"], literal: str) -> int:
+    """Return the literal `datetime(…)`, since 1970, or `duration(…)` in milliseconds, confirmed by Cedar."""
+    try:
+        return literals.datetime_ms(literal) if function == "datetime" else literals.duration_ms(literal)
+    except literals.UnreadableLiteralError as error:
+        raise UntranslatableError(error.message) from error
 
 
 _folders: list[tuple[Catalog, Folder]] = []  # of the latest catalog: all of its cells come one after the other
@@ -102,40 +103,3 @@ class Folder:
         if result.diagnostics.errors or result.decision is cedarpy.Decision.NoDecision:
             raise UntranslatableError("a constant that fails to evaluate")
         return result.decision is cedarpy.Decision.Allow
-
-    def datetime_ms(self, literal: str, cell: Cell) -> int:
-        """Return a datetime literal as milliseconds since 1970, confirmed by Cedar."""
-        found = _DATETIME.fullmatch(literal)
-        if not found:
-            raise UntranslatableError(f'`datetime("{literal}")`')
-        year, month, day, hour, minute, second, milli = (int(part or 0) for part in found.groups()[:7])
-        try:
-            moment = datetime(year, month, day, hour, minute, second, milli * 1000, tzinfo=UTC)
-        except ValueError as error:
-            raise UntranslatableError(f'`datetime("{literal}")`') from error
-        value = (moment - _EPOCH) // timedelta(milliseconds=1)
-        if found[8]:
-            east = (int(found[9]) * 60 + int(found[10])) * 60_000
-            value -= east if found[8] == "+" else -east
-        epoch = pst.UnaryOp("datetime", pst.StringLit("1970-01-01"))
-        since = pst.UnaryOp("duration", pst.StringLit(f"{value}ms"))
-        return self._confirmed(
-            value, pst.UnaryOp("datetime", pst.StringLit(literal)), pst.BinaryOp("offset", epoch, since), cell
-        )
-
-    def duration_ms(self, literal: str, cell: Cell) -> int:
-        """Return a duration literal in milliseconds, confirmed by Cedar."""
-        found = _DURATION.fullmatch(literal)
-        if not found:
-            raise UntranslatableError(f'`duration("{literal}")`')
-        sign, *parts = found.groups()
-        size = sum(int(part or 0) * unit for part, unit in zip(parts, _UNITS, strict=True))
-        value = -size if sign else size
-        written = pst.UnaryOp("duration", pst.StringLit(literal))
-        return self._confirmed(value, written, pst.UnaryOp("duration", pst.StringLit(f"{value}ms")), cell)
-
-    def _confirmed(self, value: int, written: pst.Expr, read: pst.Expr, cell: Cell) -> int:
-        # INVARIANT: a literal means what Cedar says; what is read here only finds out how to ask.
-        if not self.truth(pst.BinaryOp("eq", written, read), cell):
-            raise UntranslatableError("a literal that Cedar reads differently")
-        return value

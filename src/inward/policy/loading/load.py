@@ -7,6 +7,7 @@ that could not be read must not be a forbid that does not apply.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
 import stat
@@ -23,7 +24,7 @@ from inward.policy.loading.validate import Validator
 from inward.policy.model import Policies, Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from cedarpy import pst
@@ -38,23 +39,36 @@ _ANNOTATIONS = frozenset({"id", "reason", "expires"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_TIME = re.compile(_DATE.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
+Span = tuple[int, int, int]  # the line at which a policy begins, and its two ends as offsets in the text
+
 
 @dataclass
 class Memo:
-    """What one load found out, so that the next one in the same process looks only at what changed."""
+    """What one load found out, so that the next one looks only at what changed.
 
-    trees: dict[str, Parsed] = field(default_factory=dict)  # by source text
+    `trees` are by source text, and are for the same process only. `spans` are where policies stand in files without a
+    mistake of their own, by the file's hash.
+    """
+
+    trees: dict[str, Parsed] = field(default_factory=dict)
     valid: set[bytes] = field(default_factory=set)
+    spans: dict[str, list[Span]] = field(default_factory=dict)
 
 
-def load_policies(folder: Path, catalog: Catalog, memo: Memo | None = None) -> tuple[Policies, list[Mistake]]:
+def load_policies(
+    folder: Path, catalog: Catalog, memo: Memo | None = None, watch: Callable[[int, int], None] | None = None
+) -> tuple[Policies, list[Mistake]]:
     """Load the policies of the system in `folder`; with any mistake there are none, and nothing is granted.
 
     A folder without policies is a system that grants nothing. A policy that has expired is loaded all the
-    same. `memo` is kept up to date, and holds no more than the last load used.
+    same. `memo` is kept up to date, and holds no more than the last load used. `watch` is told how many files are
+    read, of how many.
     """
     reading = _Reading(catalog, memo if memo is not None else Memo())
-    for service, name in reading.find(folder):
+    files = list(reading.find(folder))
+    for number, (service, name) in enumerate(files):
+        if watch is not None:
+            watch(number, len(files))
         reading.read(folder, service, name)
     return reading.finish()
 
@@ -66,6 +80,7 @@ class _Reading:
         self._catalog = catalog
         self._memo = memo
         self._trees: dict[str, Parsed] = {}
+        self._spans: dict[str, list[Span]] = {}
         self._rules = Rules(catalog)
         self._validator = Validator(catalog, memo.valid)
         self._policies: dict[str, Policy] = {}
@@ -104,7 +119,8 @@ class _Reading:
         except OSError as error:
             self._mistake(Place(name), f"the file cannot be read: {error.strerror or error}")
             return
-        statements, mistakes = parse_statements(data, name)
+        statements, mistakes = self._split(data, name)
+        self._parse_together(statements)
         policies: list[Policy] = []
         for statement in statements:
             if len(mistakes) >= MAX_MISTAKES:
@@ -134,7 +150,7 @@ class _Reading:
 
     def finish(self) -> tuple[Policies, list[Mistake]]:
         """Return what was read."""
-        self._memo.trees, self._memo.valid = self._trees, self._validator.used
+        self._memo.trees, self._memo.valid, self._memo.spans = self._trees, self._validator.used, self._spans
         if self._mistakes:
             return Policies.of(()), sorted(set(self._mistakes))
         return Policies.of(self._policies.values()), []
@@ -142,13 +158,38 @@ class _Reading:
     def _mistake(self, place: Place, what: str, hint: str = "") -> None:
         self._mistakes.append(Mistake(place, what, hint))
 
+    def _split(self, data: bytes, name: str) -> tuple[list[Statement], list[Mistake]]:
+        """Split a file into policies, or take them from where they stood in it before."""
+        digest = hashlib.sha256(data).hexdigest()
+        spans = self._memo.spans.get(digest)
+        if spans is not None:
+            self._spans[digest] = spans
+            text = data.decode("utf-8")
+            return [Statement(text[start:end], line, start, end) for line, start, end in spans], []
+        statements, mistakes = parse_statements(data, name)
+        if not mistakes:
+            self._spans[digest] = [(each.line, each.start, each.end) for each in statements]
+        return statements, mistakes
+
+    def _parse_together(self, statements: Sequence[Statement]) -> None:
+        """Parse what is new in a file at once, in half the time; where that fails, `_parse` says which one is wrong."""
+        known = self._memo.trees
+        new = list(dict.fromkeys(statement.text for statement in statements if statement.text not in known))
+        try:
+            parsed = cedarpy.PolicySet.from_str("\n".join(new)).to_pst()
+        except ValueError:
+            return
+        if parsed.templates or len(parsed.static_policies) != len(new):
+            return
+        # Cedar numbers policies by where they stand, and each text ends with the one `;` in it
+        known |= {text: Parsed.of(parsed.static_policies[f"policy{number}"]) for number, text in enumerate(new)}
+
     def _parse(self, statement: Statement, place: Place, mistakes: list[Mistake]) -> Parsed | None:
         """Return the syntax tree of one policy."""
         found = self._memo.trees.get(statement.text)
         if found is None:
             try:
-                handle = cedarpy.PolicySet.from_str(statement.text)
-                parsed = handle.to_pst()
+                parsed = cedarpy.PolicySet.from_str(statement.text).to_pst()
             except ValueError as error:
                 what = shown_line(str(error).removeprefix("cedarpy: "))
                 mistakes.append(Mistake(place, f"no valid Cedar policy: {what}"))

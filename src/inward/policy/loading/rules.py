@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 GUARDRAILS = "guardrails.cedar"
 _SHOWN = 100  # characters of a name in a mistake
+_SHOWN_LINE = 1_000  # characters of a message
 _COMPARED = 5_000  # names that a misspelt one is compared with
 
 Finding = tuple[str, str]  # what is wrong, and what to do about it
@@ -65,7 +66,8 @@ def shown(text: str) -> str:
 
 def shown_line(text: str) -> str:
     """Return a message of Cedar's as one line that is fit to be shown."""
-    return " ".join(shown(word) for word in text.split())
+    line = " ".join(shown(word) for word in text.split())
+    return line if len(line) <= _SHOWN_LINE else line[:_SHOWN_LINE] + " …"
 
 
 def nearest(name: str, names: Collection[str]) -> str:

@@ -6,25 +6,30 @@ operators out in full (`x has a.b` becomes `x has a && x.a has b`), which double
 are bounded here, by the tokens alone: a text that passes builds a tree of at most `MAX_DEPTH` levels that
 `MAX_GROWTH` copies can add to.
 
-Characters that make a reviewed text look unlike what it means (controls, bidirectional overrides) are
-refused.
+Characters that make a reviewed text look unlike what it means are refused too.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from inward.errors import Mistake, Place
+from inward.policy.loading.characters import deceptive_in, hidden_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
+MAX_POLICIES = 20_000  # of one file: a load keeps some 14 KiB of each
 MAX_POLICY_CHARACTERS = 256 * 1024
 MAX_BRACKETS = 50
 MAX_DEPTH = 300  # far from where cedarpy 4.12 overflows 2 MiB of stack; it refuses trees of over 100 by itself
 MAX_GROWTH = 10_000  # tokens that writing `has` and `is … in` out in full may add
 MAX_MISTAKES = 100  # of one file: after these, the rest is more of the same
 
-_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\r(?!\n)")
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+|//[^\n]*)
@@ -65,11 +70,11 @@ def parse_statements(data: bytes, file: str) -> tuple[list[Statement], list[Mist
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return [], [Mistake(Place(file, line), f"the byte 0x{data[error.start]:02x} is no UTF-8", "save it as UTF-8")]
-    if hidden := _HIDDEN.search(text):
-        line = text.count("\n", 0, hidden.start()) + 1
-        what = f"the character U+{ord(hidden[0]):04X}, which cannot be seen in a review"
-        return [], [Mistake(Place(file, line), what, rf"take it out; in a string, write \u{{{ord(hidden[0]):x}}}")]
-    return _split(text, file)
+    if refusal := hidden_in(text):
+        offset, what, hint = refusal
+        return [], [Mistake(Place(file, text.count("\n", 0, offset) + 1), what, hint)]
+    statements, mistakes = _split(text, file)
+    return statements, [*mistakes, *islice(_deceptive_strings(text, file), MAX_MISTAKES - len(mistakes))]
 
 
 def _split(text: str, file: str) -> tuple[list[Statement], list[Mistake]]:
@@ -93,9 +98,9 @@ def _split(text: str, file: str) -> tuple[list[Statement], list[Mistake]]:
         if kind != "end":
             shape.add(kind, token[0])
             continue
-        if refusal := _refusal(shape, token.end() - start):
+        if refusal := _refusal(shape, token.end() - start, len(statements) + 1):
             mistakes.append(Mistake(Place(file, line), *refusal))
-            if len(mistakes) == MAX_MISTAKES:
+            if len(mistakes) == MAX_MISTAKES or len(statements) == MAX_POLICIES:
                 return statements, mistakes
         else:
             statements.append(Statement(text[start : token.end()], line, start, token.end()))
@@ -105,12 +110,23 @@ def _split(text: str, file: str) -> tuple[list[Statement], list[Mistake]]:
     return statements, mistakes
 
 
-def _refusal(shape: _Shape, length: int) -> tuple[str, str] | None:
+def _deceptive_strings(text: str, file: str) -> Iterator[Mistake]:
+    if text.isascii():
+        return
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup == "string" and (found := deceptive_in(token[0])):
+            offset, what, hint = found
+            yield Mistake(Place(file, text.count("\n", 0, token.start() + offset) + 1), what, hint)
+
+
+def _refusal(shape: _Shape, length: int, number: int) -> tuple[str, str] | None:
     """Return why a policy is not given to Cedar, and what to do about it."""
     if length == 1:
         return "a `;` without a policy", "take it out"
     if length > MAX_POLICY_CHARACTERS:
         return f"a policy of more than {MAX_POLICY_CHARACTERS:,} characters", "split it into several"
+    if number > MAX_POLICIES:
+        return f"more than {MAX_POLICIES:,} policies in one file", "grant to groups, zones or teams instead"
     return (shape.excess, "split it into several") if shape.excess else None
 
 

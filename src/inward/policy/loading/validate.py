@@ -15,6 +15,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import cedarpy
+import msgspec
 
 from inward.policy.loading.rules import Finding, Parsed, nearest, shown, shown_line
 from inward.policy.schema import DISCLOSE, groups_of, schema_of
@@ -160,7 +161,7 @@ class Validator:
         digest = self._digests.get(operation.id)
         if digest is None:
             seen = (operation.id, operation.read_only, operation.parameters)
-            digest = self._digests[operation.id] = hashlib.sha256(repr(seen).encode("utf-8")).digest()
+            digest = self._digests[operation.id] = hashlib.sha256(msgspec.json.encode(seen)).digest()
         return digest
 
 

@@ -16,6 +16,7 @@ from inward.control.run import services as parts
 from inward.control.run.services import Allocation, SocketPathError
 from inward.control.running import RunningService
 from inward.control.settings import Settings
+from inward.identity.private_files import read_private
 
 if TYPE_CHECKING:
     from inward.control.bundle import Policy
@@ -114,9 +115,19 @@ def test_a_service_gets_its_own_proxy_and_no_secret_of_ours(layout: Layout, orde
     assert "s3cret" not in given.values()
     assert given["INWARD_SPIFFE_ID"] == "spiffe://shop.internal/orders"
     assert given["INWARD_SERVICE"] == "orders"
+    assert (given["INWARD_BUNDLE"], given["INWARD_TOKEN_KEY"]) == (str(layout.bundle), str(layout.token_key))
     assert (given["DATABASE_URL"], given["https_proxy"]) == ("postgres://", "http://corporate:3128")
     assert given["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
     assert given["PATH"].endswith("/usr/bin")
+
+
+def test_the_key_of_tokens_is_made_once(layout: Layout) -> None:
+    parts.prepare_token_key(layout)
+    key = read_private(layout.token_key)
+    assert key is not None
+    assert len(key) == 32
+    parts.prepare_token_key(layout)
+    assert read_private(layout.token_key) == key
 
 
 def test_a_run_line_is_split_into_words_before_anything_is_filled_in(

@@ -42,6 +42,7 @@ def test_quarantine_stands_first_and_the_router_last(listener: Resource) -> None
         "envoy.filters.http.rbac",
         "envoy.filters.http.ext_authz",
         "inward.observing_ext_authz",
+        "envoy.filters.http.header_to_metadata",
         "envoy.filters.http.router",
     ]
     discovered = manager(listener)["http_filters"][0]["config_discovery"]

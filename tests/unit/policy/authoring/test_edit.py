@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.policy.authoring.files import files
 
 from inward.errors import BadInputError, InvalidSystemError
 from inward.policy.authoring import edit
-from inward.policy.authoring.edit import EditRefusedError, add_grant, revoke
+from inward.policy.authoring.edit import add_grant, revoke
+from inward.policy.authoring.replace import EditRefusedError
 from inward.policy.index import Index
 from inward.policy.loading.load import load_policies
 
@@ -96,7 +102,7 @@ def test_a_file_is_made_where_there_is_none(system: System) -> None:
     ("before", "gap"),
     [
         ("", ""),
-        ("\n", ""),
+        ("\n", "\n"),
         ("// a", "\n\n"),
         ("// a\n", "\n"),
         ("// a\r\n// b\r\n", "\r\n"),
@@ -288,3 +294,93 @@ def test_a_failing_disk_leaves_the_old_file(system: System, monkeypatch: pytest.
         system.add()
     assert system.read() == before
     assert system.names() == ["orders.cedar"]
+
+
+CALLERS, OPERATIONS = ["checkout", "reporting"], [GET, CREATE]
+TOKENS = re.compile(r'"(?:[^"\\]|\\[^\n])*"|//[^\n]*|[A-Za-z_]\w*|\S')
+
+
+def pieces(text: str) -> list[str]:
+    """All that a file consists of but its spaces: the tokens and the comments, in order."""
+    return [piece.rstrip() for piece in TOKENS.findall(text)]
+
+
+def without(all_pieces: list[str], gone: list[str]) -> list[str]:
+    at = next(n for n in range(len(all_pieces)) if all_pieces[n : n + len(gone)] == gone)
+    return all_pieces[:at] + all_pieces[at + len(gone) :]
+
+
+@given(
+    text=files(CALLERS, OPERATIONS),
+    caller=st.sampled_from(CALLERS),
+    operations=st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=2, unique=True),
+    reason=st.sampled_from(["why", 'a "b" // c', "; }", "\\"]),
+    expires=st.sampled_from([None, "2098-01-01"]),
+    condition=st.sampled_from([None, "true", '"//" == ";" // why', "true // }"]),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_added_and_taken_out_again_leaves_every_byte(
+    system: System,
+    text: str,
+    caller: str,
+    operations: list[str],
+    reason: str,
+    expires: str | None,
+    condition: str | None,
+) -> None:
+    before = system.write(text)
+    already = {operation: system.permits(caller, operation) for operation in operations}
+    try:
+        done = add_grant(
+            system.folder, system.catalog, caller, operations, reason, expires=expires, condition=condition
+        )
+    except EditRefusedError:
+        assert system.read() == before
+        return
+    after = system.read()
+    assert after.startswith(before)
+    if not done.changes:
+        return
+    assert pieces(after) == pieces(before) + pieces(done.changes[0].after)
+    assert ("\r\n" in after) == ("\r\n" in before)
+    assert after.count("\r\n") in {0, after.count("\n")}
+    if any(already.values()) or len(operations) > 1:
+        return  # others would go too
+    revoke(system.folder, system.catalog, caller, operations[0])
+    newline = "\r\n" if "\r\n" in before else "\n"
+    assert system.read() == before + ("" if not before or before.endswith("\n") else newline)
+
+
+@given(text=files(CALLERS, OPERATIONS), caller=st.sampled_from(CALLERS), operation=st.sampled_from(OPERATIONS))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_taken_out_takes_nothing_else_along(system: System, text: str, caller: str, operation: str) -> None:
+    before = system.write(text)
+    policies, mistakes = load_policies(system.folder, system.catalog)
+    assert mistakes == []
+    try:
+        done = revoke(system.folder, system.catalog, caller, operation)
+    except EditRefusedError:
+        assert system.read() == before
+        return
+    after = system.read()
+    left = pieces(before)
+    for change in done.changes:
+        if not change.after:
+            left = without(left, pieces(change.before))
+        else:
+            start = next(
+                n for n in range(len(left)) if left[n : n + len(pieces(change.before))] == pieces(change.before)
+            )
+            left[start : start + len(pieces(change.before))] = pieces(change.after)
+            gone = Counter(pieces(change.before)) - Counter(pieces(change.after))
+            assert set(gone) <= {"Action", ":", f'"{operation}"', ","}
+    assert pieces(after) == left
+    assert after.count("\r\n") in {0, after.count("\n")}
+    now, mistakes = load_policies(system.folder, system.catalog)
+    assert mistakes == []
+    touched = {change.policy for change in done.changes}
+    assert {each.id: each.text for each in policies if each.id not in touched} == {
+        each.id: each.text for each in now if each.id not in touched
+    }
+    if not done.changes:
+        assert after == before

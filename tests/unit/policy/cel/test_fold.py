@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from cedarpy import policies_to_pst, pst
 
 from inward.policy.cel import UntranslatableError
-from inward.policy.cel.fold import Folder, folder_of, reads_context
+from inward.policy.cel.fold import Folder, folder_of, milliseconds, reads_context
 from inward.policy.model import Cell
 
 if TYPE_CHECKING:
@@ -73,20 +73,20 @@ def test_what_depends_on_the_request(text: str, *, reads: bool) -> None:
         ("1970-01-01T00:00:00.250-0030", 1_800_250),
     ],
 )
-def test_datetimes(shop: Catalog, cell: Cell, literal: str, value: int) -> None:
-    assert folder_of(shop).datetime_ms(literal, cell) == value
+def test_datetimes(literal: str, value: int) -> None:
+    assert milliseconds("datetime", literal) == value
 
 
 @pytest.mark.parametrize(
     ("literal", "value"), [("0ms", 0), ("1d2h3m4s5ms", 93_784_005), ("-90m", -5_400_000), ("5ms", 5), ("1m5ms", 60_005)]
 )
-def test_durations(shop: Catalog, cell: Cell, literal: str, value: int) -> None:
-    assert folder_of(shop).duration_ms(literal, cell) == value
+def test_durations(literal: str, value: int) -> None:
+    assert milliseconds("duration", literal) == value
 
 
 @pytest.mark.parametrize("literal", ["", "2026", "2026-13-01", "2026-02-30", "2026-01-01T00:00:00", "1970-01-01\n"])
-def test_literals_that_are_none(shop: Catalog, cell: Cell, literal: str) -> None:
-    with pytest.raises(UntranslatableError):
-        folder_of(shop).datetime_ms(literal, cell)
-    with pytest.raises(UntranslatableError):
-        folder_of(shop).duration_ms(literal, cell)
+@pytest.mark.parametrize("function", ["datetime", "duration"])
+def test_literals_that_are_none(literal: str, function: Literal["datetime", "duration"]) -> None:
+    with pytest.raises(UntranslatableError) as caught:
+        milliseconds(function, literal)
+    assert caught.value.construct == f'`{function}("{literal}")`'

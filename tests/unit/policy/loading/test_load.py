@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from datetime import UTC, datetime
@@ -269,3 +270,55 @@ def test_a_thousand_policies_load_in_a_second_or_so(shop: Catalog, tmp_path: Pat
     policies, mistakes = load_policies(tmp_path, shop)
     assert time.process_time() - started < 5
     assert (len(policies), mistakes) == (1_000, [])
+
+
+@pytest.mark.parametrize("broken", ["permit (principal, action, resource) whn { true };", "permit ();", "}", "in ;"])
+def test_one_that_cannot_be_parsed_is_told_beside_others_that_can(load: Load, broken: str) -> None:
+    policies = [GOOD.replace('"a"', f'"p{number}"', 1) for number in range(4)]
+    _, mistakes = load({ORDERS: "".join((*policies[:2], f'@id("x") @reason("r") {broken};\n', *policies[2:]))})
+    assert {mistake.place.line for mistake in mistakes} <= {7, 8}
+    assert mistakes
+
+
+def test_a_file_is_parsed_at_once_and_each_policy_keeps_its_own_tree(shop: Catalog, tmp_path: Path) -> None:
+    conditions = ("", " when { true }", ' unless { "; // }" == "" }', " when { 1 == 2 } unless { false }", " // ;\n")
+    texts = [
+        GOOD.replace('"a"', f'"p{number}"', 1).replace(";", f"{conditions[number % len(conditions)]};")
+        for number in range(20)
+    ]
+    (tmp_path / "policies").mkdir()
+    (tmp_path / ORDERS).write_text("".join((*texts, texts[0])))
+    memo = Memo()
+    _, mistakes = load_policies(tmp_path, shop, memo)
+    assert [mistake.what for mistake in mistakes] == ["the id `p0` is taken by policies/orders.cedar:1"]
+    assert len(memo.trees) == len(texts)
+    for text, parsed in memo.trees.items():
+        (alone,) = cedarpy.PolicySet.from_str(text).to_pst().static_policies.values()
+        assert dataclasses.replace(parsed.tree, id="") == dataclasses.replace(alone, id="")
+
+
+def test_where_policies_stand_is_kept_by_the_content_of_their_file(
+    shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / ORDERS).write_text(f"// ü\n{GOOD}\n{GOOD.replace('a', 'b', 1)}")
+    memo = Memo()
+    first, _ = load_policies(tmp_path, shop, memo)
+    (spans,) = memo.spans.values()
+    monkeypatch.setattr("inward.policy.loading.load.parse_statements", None)
+    again = Memo(spans=memo.spans)
+    second, _ = load_policies(tmp_path, shop, again)
+    assert list(again.spans.values()) == [spans]
+    assert [(each.text, each.place) for each in second] == [(each.text, each.place) for each in first]
+    (tmp_path / ORDERS).write_text(GOOD)
+    with pytest.raises(TypeError):
+        load_policies(tmp_path, shop, again)
+
+
+def test_where_policies_stand_is_not_kept_of_a_file_with_a_mistake_of_its_own(shop: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / ORDERS).write_text(GOOD + "permit (")
+    memo = Memo()
+    for _ in range(2):
+        assert [mistake.what for mistake in load_policies(tmp_path, shop, memo)[1]] == ["a policy that does not end"]
+        assert memo.spans == {}

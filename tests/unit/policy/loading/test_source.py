@@ -12,6 +12,7 @@ from inward.policy.loading.source import (
     MAX_DEPTH,
     MAX_FILE_BYTES,
     MAX_MISTAKES,
+    MAX_POLICIES,
     MAX_POLICY_CHARACTERS,
     Statement,
     parse_statements,
@@ -229,3 +230,21 @@ def test_a_hundred_thousand_lines_take_seconds() -> None:
     statements, mistakes = split(policy * 10_000)
     assert time.process_time() - started < 5
     assert (len(statements), mistakes, statements[-1].line) == (10_000, [], 99_991)
+
+
+def test_a_deceptive_string_is_a_mistake_with_its_line_and_others_are_found_too() -> None:
+    scope = "permit (principal, action, resource);"
+    found = split(f'// \u0430b is only a comment\n@reason("x\n\u0430b") {scope}\n@reason("c\u00a0d") {scope}')[1]
+    like = "the character U+0430, which looks like a Latin letter in a word of Latin ones"
+    unseen = "the character U+00A0, which cannot be seen in a review"
+    assert found == [
+        rf"policies/orders.cedar:3: {like} (in a string, write \u{{430}})",
+        rf"policies/orders.cedar:4: {unseen} (take it out; in a string, write \u{{a0}})",
+    ]
+
+
+def test_policies_of_one_file_are_bounded() -> None:
+    statements, mistakes = split("a;\n" * (MAX_POLICIES + 2))
+    assert len(statements) == MAX_POLICIES
+    [mistake] = mistakes
+    assert mistake.startswith(f"policies/orders.cedar:{MAX_POLICIES + 1}: more than {MAX_POLICIES:,} policies")

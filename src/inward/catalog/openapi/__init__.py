@@ -1,0 +1,1 @@
+"""API descriptions in OpenAPI and Swagger: operations, their parameters, and which data classes bodies hold."""

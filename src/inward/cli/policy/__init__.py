@@ -1,0 +1,1 @@
+"""The commands of `inward policy`: what is done with policies before anybody relies on them."""

@@ -1,0 +1,92 @@
+"""The commands of the program, in the order of a day with it.
+
+A command, its function and its file have one name. Only the command that was asked for is imported, since the whole of
+it takes a second to import, and whoever cuts a service off has none to spare; help and typing errors see all of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inward import __version__
+from inward.cli.output import print_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# The words must fit a line of the list.
+COMMANDS = {
+    "init": "begin a system folder",
+    "check": "validate the system folder, print findings",
+    "up": "start every service behind its Envoy, and keep them running",
+    "status": "what runs, and what each Envoy really enforces",
+    "call": "make one call as a service (development)",
+    "calls": "the record of all calls, allowed and refused",
+    "explain": "why a call is allowed or refused, and what would allow it",
+    "data": "the data classes: who owns, serves, may see and has seen them",
+    "allow": "write a grant into its owner's file",
+    "revoke": "take a grant out again",
+    "quarantine": "cut a service off, or release it",
+    "down": "end what a killed `inward up` has left",
+    "demo": "an example company behind Inward, with traffic",
+}
+# In the order of a change to a policy.
+POLICY_COMMANDS = {
+    "template": "a common grant or guardrail, filled in",
+    "test": "run the tests of the policies: policies/*.test.yaml",
+    "prove": "that no grant allows what a guardrail names, whatever the request",
+    "diff": "what a change allows and refuses, in effects and not in lines",
+    "replay": "what a proposed policy would change of recorded calls",
+    "fmt": "lay policy files out in one style",
+}
+_POLICY = "policy"
+
+
+def program(arguments: Sequence[str]) -> typer.Typer:
+    """Return the program with the command that `arguments` (without the program's name) ask for, or with all."""
+    app = typer.Typer(
+        name="inward",
+        help="Internal APIs that ask for an identity, allow only what was granted, and leave a record.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(invoke_without_command=True)(_begin)
+    first, *rest = arguments or [""]
+    if first != _POLICY:
+        _add(app, "inward.cli", COMMANDS, first)
+    if first not in COMMANDS:
+        group = typer.Typer(
+            name=_POLICY,
+            help="Write, test, prove, compare, replay and format the policies of a system.",
+            rich_markup_mode=None,
+        )
+        group.callback(invoke_without_command=True)(_list)
+        _add(group, "inward.cli.policy", POLICY_COMMANDS, rest[0] if first == _POLICY and rest else "")
+        app.add_typer(group, short_help="write, test, prove, compare, replay and format policies")
+    return app
+
+
+def _add(app: typer.Typer, package: str, commands: Mapping[str, str], wanted: str) -> None:
+    """Add the command that is wanted; all of them where it is none of these."""
+    for name in [wanted] if wanted in commands else commands:
+        app.command(name, short_help=commands[name])(getattr(import_module(f"{package}.{name}"), name))
+
+
+def _begin(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print_line(f"inward {__version__}")
+        raise typer.Exit
+    _list(context)
+
+
+def _list(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print_line(context.get_help())
+        raise typer.Exit

@@ -1,0 +1,1 @@
+"""The guard: the enforcer inside a Python service, which knows what an answer holds."""

@@ -1,0 +1,1 @@
+"""What the record teaches: recorded calls held against policies, and what follows from them."""

@@ -1,0 +1,55 @@
+"""The verdict: what the guard of a service says of a call to the Envoy in front, which logs it with the call.
+
+It travels in a header of the answer, which Envoy takes out: the record then has it as durably as the call itself, and
+exactly once, and the guard needs no log of its own. Nothing in it is secret from the service, and callers never see it.
+A service that has no guard could write one too, and so speak of its own answers only.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+HEADER = "x-inward-guard"
+MAX_BYTES = 4096  # of the header's value; Envoy keeps 8192
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a guard decided beyond what its Envoy did.
+
+    `reason` and `policies` tell of a refusal. `withheld` are the data classes that were cut out of the answer, or that
+    would be looked for in it where `observed`: then nothing of it was carried out. `more`: it was too long to be said.
+    """
+
+    reason: str | None = None
+    policies: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    observed: bool = False
+    more: bool = False
+
+
+_decoder = msgspec.json.Decoder(Verdict)
+
+
+@lru_cache(maxsize=1024)  # most calls of an operation say the same
+def encode_verdict(verdict: Verdict) -> bytes:
+    """Return the header's value: JSON in ASCII, without what would make it too long."""
+    while True:
+        value = msgspec.json.encode(verdict)
+        if len(value) <= MAX_BYTES or not (verdict.withheld or verdict.policies):
+            return value
+        verdict = msgspec.structs.replace(
+            verdict,
+            withheld=verdict.withheld[: len(verdict.withheld) // 2],
+            policies=verdict.policies[: len(verdict.policies) // 2],
+            more=True,
+        )
+
+
+def parse_verdict(value: str) -> Verdict | None:
+    """Return the verdict in a header's value, or None where it is none."""
+    try:
+        return _decoder.decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""Spotting: data in answers that nobody declared."""

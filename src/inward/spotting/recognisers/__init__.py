@@ -1,0 +1,1 @@
+"""What tells the kinds of data apart, a module for each family of them."""
