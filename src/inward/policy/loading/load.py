@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 FOLDER = "policies"
 SUFFIX = ".cedar"
 MAX_REASON = 500  # characters
+_TOGETHER = 500  # policies that are validated before it is seen whether there are mistakes enough
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ANNOTATIONS = frozenset({"id", "reason", "expires"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -138,15 +139,23 @@ class _Reading:
                 mistakes.append(Mistake(place, f"the id `{found.id}` is taken by {other.place}", "choose another one"))
             elif not findings:
                 policies.append(found)
-        invalid = self._validator.check([(policy.text, self._trees[policy.text]) for policy in policies], service)
-        mistakes += (
-            Mistake(policies[number].place, what, hint)
-            for number, findings in sorted(invalid.items())
-            for what, hint in findings
-        )
+        self._validate(policies, service, mistakes)
         self._mistakes += mistakes[:MAX_MISTAKES]
         if len(mistakes) > MAX_MISTAKES:
             self._mistake(Place(name), f"{len(mistakes) - MAX_MISTAKES} more mistakes")
+
+    def _validate(self, policies: list[Policy], service: str | None, mistakes: list[Mistake]) -> None:
+        """Add what Cedar finds wrong, until it is enough to begin with: to name all of a large file takes long."""
+        for start in range(0, len(policies), _TOGETHER):
+            if len(mistakes) >= MAX_MISTAKES:
+                return
+            some = policies[start : start + _TOGETHER]
+            invalid = self._validator.check([(policy.text, self._trees[policy.text]) for policy in some], service)
+            mistakes += (
+                Mistake(some[number].place, what, hint)
+                for number, findings in sorted(invalid.items())
+                for what, hint in findings
+            )
 
     def finish(self) -> tuple[Policies, list[Mistake]]:
         """Return what was read."""
