@@ -17,11 +17,13 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
+from inward.catalog.json_path import Wild, json_path
 from inward.record.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from inward.catalog.json_path import Path, Step
     from inward.catalog.model import Catalog, DataClass, Operation
     from inward.catalog.shape import Shape
     from inward.policy.decide import Engine
@@ -197,23 +199,15 @@ def places_of(shape: Shape) -> Iterator[tuple[str, str]]:
 
     No way leads twice through one part, and `MAX_WAYS` are followed.
     """
-    waiting: deque[tuple[int, str, frozenset[int]]] = deque([(0, "$", frozenset())] if shape.nodes else [])
+    waiting: deque[tuple[int, Path, frozenset[int]]] = deque([(0, (), frozenset())] if shape.nodes else [])
     ways = 0
     while waiting and ways < MAX_WAYS:
         ways += 1
         number, path, before = waiting.popleft()
         node = shape.nodes[number]
-        yield from ((name, path) for name in node.classes)
-        below = [(step(name), to) for name, to in node.fields.items()]
-        below += [("[*]", to) for to in (node.items,) if to is not None]
-        below += [(".*", to) for to in (node.rest,) if to is not None]
+        yield from ((name, json_path(path)) for name in node.classes)
+        below: list[tuple[Step, int]] = list(node.fields.items())
+        below += [(Wild.ITEM, to) for to in (node.items,) if to is not None]
+        below += [(Wild.REST, to) for to in (node.rest,) if to is not None]
         through = before | {number}
-        waiting.extend((to, path + suffix, through) for suffix, to in below if to not in through)
-
-
-def step(name: str) -> str:
-    """Return how a JSONPath (RFC 9535) goes on to a field."""
-    if name.isidentifier() and name.isascii():
-        return f".{name}"
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-    return f"['{escaped}']"
+        waiting.extend((to, (*path, step), through) for step, to in below if to not in through)

@@ -16,17 +16,17 @@ from urllib.parse import unquote
 
 import yaml
 
+from inward.catalog.json_path import Wild, json_path
 from inward.catalog.openapi.marks import KEY
 from inward.errors import BadInputError
 from inward.spotting.kinds import Kind
-from inward.spotting.path import Wild, json_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from inward.catalog.json_path import Path
     from inward.catalog.model import Operation
     from inward.catalog.syntax import Data, DataPath
-    from inward.spotting.path import Path
     from inward.spotting.tally import Finding
 
 MAX_REFERENCES = 16  # that are followed, or alternatives in alternatives

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import re2
 
+from inward.catalog.json_path import Path, Wild, json_path
 from inward.errors import InwardError
-from inward.spotting.path import Path, Wild, json_path
 from inward.spotting.recognisers.contact import EMAIL, PHONE
 from inward.spotting.recognisers.national import NATIONAL_ID
 from inward.spotting.recognisers.payment import CARD, IBAN

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inward.spotting.path import Path, json_path
+from inward.catalog.json_path import Path, json_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

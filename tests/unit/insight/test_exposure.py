@@ -212,8 +212,3 @@ def test_places_of_a_shape_that_recurs_and_of_one_with_very_many_ways_come_to_an
     full = tuple(Node(("pii",), MappingProxyType({f"f{number}": number for number in range(12)})) for _ in range(12))
     assert len(list(places_of(Shape(full)))) == MAX_WAYS
     assert list(places_of(Shape())) == []
-
-
-def test_a_field_is_named_as_jsonpath_does() -> None:
-    assert exposures_module.step("a_1") == ".a_1"
-    assert exposures_module.step("it's a\\") == "['it\\'s a\\\\']"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from inward.catalog.json_path import Wild
 from inward.catalog.system import load_system
 from inward.spotting.declare import UndeclarableError, class_for, declaration, overlay_text
 from inward.spotting.kinds import Kind
-from inward.spotting.path import Wild
 from inward.spotting.spot import spot
 from inward.spotting.tally import Finding, Tally
 

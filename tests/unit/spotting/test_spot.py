@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.spotting.recognisers.test_secret import SECRETS
 
+from inward.catalog.json_path import Wild, json_path
 from inward.catalog.shape import NOTHING, Node, Shape
 from inward.spotting import spot as spotting
 from inward.spotting.kinds import Kind
-from inward.spotting.path import Wild, json_path
 from inward.spotting.spot import UnreadableAnswerError, spot
 
 ADA = "ada@example.com"

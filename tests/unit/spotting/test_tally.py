@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inward.catalog.json_path import Wild
 from inward.spotting import tally as tallies
 from inward.spotting.kinds import Kind
-from inward.spotting.path import Wild
 from inward.spotting.spot import Spotted
 from inward.spotting.tally import Tally
 

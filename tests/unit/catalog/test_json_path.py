@@ -6,7 +6,7 @@ import jsonpath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inward.spotting.path import Wild, json_path
+from inward.catalog.json_path import Wild, json_path
 
 
 def test_how_a_path_is_written() -> None:
