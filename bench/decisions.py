@@ -1,8 +1,9 @@
-"""What one decision costs: ours beside Cedar on the whole policy set and, where it is installed, a Cerbos PDP.
+"""What one decision costs: ours beside Cedar on the whole policy set, casbin and, where it is installed, a Cerbos PDP.
 
-200 services with 5,000 operations; 10 to 10,000 grants, every fifth with a condition on a path parameter. Cerbos is
-asked over HTTP, as its users do, with the same grants as resource policies; what is timed is until its answer, a round
-trip on loopback included. The program is looked for in the variable `CERBOS` and on the PATH.
+200 services with 5,000 operations; 10 to 10,000 grants, every fifth with a condition on a path parameter. Casbin has a
+line of its policy for each grant, and a matcher that compares all four of its fields. Cerbos is asked over HTTP, as its
+users do, with the same grants as resource policies; what is timed is until its answer, a round trip on loopback
+included. The program is looked for in the variable `CERBOS` and on the PATH.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import casbin
 import cedarpy
 
 from bench.report import Series
@@ -94,6 +96,36 @@ class _WholeSet:
             "context": json.dumps(context),
         }
         return cedarpy.is_authorized(asked, self._set, self._entities).decision is cedarpy.Decision.Allow
+
+
+_CASBIN_MODEL = """
+[request_definition]
+r = sub, obj, act, id
+[policy_definition]
+p = sub, obj, act, id
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub && r.obj == p.obj && r.act == p.act && (p.id == "*" || p.id == r.id)
+"""
+
+
+class _Casbin:
+    """A casbin enforcer with the same grants."""
+
+    def __init__(self, grants: list[tuple[str, str, bool]]) -> None:
+        model = casbin.Model()
+        model.load_model_from_text(_CASBIN_MODEL)
+        self._enforcer = casbin.Enforcer(model)
+        lines = []
+        for caller, operation, conditional in grants:
+            callee, _, name = operation.partition(":")
+            lines.append([caller, callee, name, "42" if conditional else "*"])
+        self._enforcer.add_policies(lines)
+
+    def decide(self, request: Request, _now: datetime = NOW) -> bool:
+        callee, _, name = request.operation.partition(":")
+        return bool(self._enforcer.enforce(request.caller, callee, name, request.path.rpartition("/")[2]))
 
 
 class _Cerbos:
@@ -175,11 +207,11 @@ def _measure_size(series: Series, folder: Path, size: int, conditional: bool, pr
     grants = write_system(folder / "system", size)
     policy = load_policy(folder / "system")
     requests = _requests(policy, grants, conditional)
-    whole = _WholeSet(policy)
+    whole, lines = _WholeSet(policy), _Casbin(grants)
     cerbos = _Cerbos(program, grants, folder / "cerbos") if program else None
     try:
-        for request in requests[:20]:
-            same = {policy.engine.decide(request, NOW).allowed, whole.decide(request)}
+        for request in requests[:5]:
+            same = {policy.engine.decide(request, NOW).allowed, whole.decide(request), lines.decide(request)}
             if cerbos is not None:
                 same.add(cerbos.decide(request))
             if same != {True}:
@@ -190,6 +222,8 @@ def _measure_size(series: Series, folder: Path, size: int, conditional: bool, pr
             series.add(f"inward, {size:,} grants", us=_timed(partial(_decide_next, engine.decide, each), count))
             few = iter(requests)
             series.add(f"cedar on all, {size:,} grants", us=_timed(partial(_decide_next, whole.decide, few), 10))
+            some = iter(requests)
+            series.add(f"casbin, {size:,} grants", us=_timed(partial(_decide_next, lines.decide, some), 5))
             if cerbos is not None:
                 started = time.perf_counter()
                 for request in requests[:100]:
