@@ -23,7 +23,7 @@ test: $(READY)  ## run every test (the slow ones: test-long)
 	@$(BIN)/python -m pytest -q -n 2
 
 test-long: $(READY)  ## run the slow tests
-	@$(BIN)/python -m pytest -q -m long
+	@$(BIN)/python -m pytest -q -m long --timeout 1800
 
 check: $(READY)  ## lint, types, layers, architecture
 	@$(BIN)/ruff check .

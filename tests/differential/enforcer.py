@@ -70,6 +70,8 @@ class Enforcer:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._connections: dict[str, wire.Frames] = {}
         self._number = 0
+        self._read = 0  # bytes of the log
+        self._lines: dict[str, bytes] = {}  # those that nobody has asked for yet, by the id of their request
 
     # what the slow path asks
     @property
@@ -171,8 +173,12 @@ class Enforcer:
         """Wait for the log's lines of these requests."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            by_id = {msgspec.json.decode(line).get("id"): line for line in self.log.read_bytes().splitlines()}
-            if ids <= by_id.keys():
-                return {each: by_id[each] for each in ids}
+            with self.log.open("rb") as log:
+                log.seek(self._read)
+                *whole, rest = log.read().split(b"\n")
+                self._read = log.tell() - len(rest)
+            self._lines |= {msgspec.json.decode(line).get("id"): line for line in whole}
+            if ids <= self._lines.keys():
+                return {each: self._lines.pop(each) for each in ids}
             assert time.monotonic() < deadline
             time.sleep(0.01)
