@@ -113,11 +113,23 @@ class Enforcer:
             echo = [sys.executable, str(ECHO), str(path / "app.sock")]
             self._processes = [subprocess.Popen(each, stdout=output, stderr=output) for each in (echo, argv)]
         self._confirm()
+        self._await_app(path / "app.sock")
         issuer = forge.issuer_of(authority)
         for caller in CALLERS:
             pair = forge.good(issuer, f"spiffe://{TRUST_DOMAIN}/{caller}")
             identity = wire.Identity.of(pair, path)
             self._connections[caller] = wire.Frames((ingress.host, ingress.port), identity)
+
+    @staticmethod
+    def _await_app(path: Path) -> None:
+        """Wait until the app listens: an allowed call would find it unreachable before."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(str(path)) == 0:
+                    return
+            assert time.monotonic() < deadline, "the app does not listen"
+            time.sleep(0.002)
 
     def stop(self) -> None:
         for connection in self._connections.values():
