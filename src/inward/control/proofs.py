@@ -30,11 +30,6 @@ _KINDS: dict[flaws.Kind, Kind] = {
 }
 
 
-def find_proofs(system: System, now: datetime) -> list[Finding]:
-    """Return what the proofs say of a system from a moment on, in no order."""
-    return [*of_guardrails(system, now), *of_posture(system, now)]
-
-
 def of_guardrails(system: System, now: datetime) -> Iterator[Finding]:
     """Yield a finding for each guardrail that is not proven."""
     for verdict in prove(system.catalog, system.policies, now):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from inward.control.bundle import load_policy
-from inward.control.proofs import find_proofs
+from inward.control.proofs import of_guardrails, of_posture
 from inward.policy.proving.flaws import Kind
 from inward.policy.symbolic.solve import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inward.control.bundle import Policy
     from inward.control.findings import Finding
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -38,6 +39,10 @@ SCOPE = 'principal == Service::"checkout", action == Action::"orders:get", resou
 GRANT = f'@id("get") @reason("r")\npermit ({SCOPE});\n'
 
 
+def proofs_of(system: Policy) -> list[Finding]:
+    return [*of_guardrails(system, NOW), *of_posture(system, NOW)]
+
+
 @pytest.fixture
 def look(tmp_path: Path) -> Callable[..., list[Finding]]:
     """Find what the proofs say of some policies and guardrails."""
@@ -52,7 +57,7 @@ def look(tmp_path: Path) -> Callable[..., list[Finding]]:
             path = tmp_path / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(content)
-        return find_proofs(load_policy(tmp_path), NOW)
+        return proofs_of(load_policy(tmp_path))
 
     return run
 
@@ -137,7 +142,7 @@ def test_what_no_request_can_be_is_not_shown_as_one(
 
 @pytest.mark.parametrize("name", ["shop", "unmodified"])
 def test_the_examples_hold_what_they_say(name: str) -> None:
-    assert find_proofs(load_policy(EXAMPLES / name), NOW) == []
+    assert proofs_of(load_policy(EXAMPLES / name)) == []
 
 
 def test_the_page_of_guardrails_says_what_happens(tmp_path: Path) -> None:
@@ -146,7 +151,7 @@ def test_the_page_of_guardrails_says_what_happens(tmp_path: Path) -> None:
     folder = shutil.copytree(EXAMPLES / "shop", tmp_path / "shop", ignore=shutil.ignore_patterns(".inward", "shop"))
     with (folder / "guardrails.cedar").open("a") as file:
         file.write("\n" + guardrail)
-    found = find_proofs(load_policy(folder), NOW)
+    found = proofs_of(load_policy(folder))
     assert {each.kind for each in found} == {"guardrail_refuted", "overruled"}
     (breach,) = [each for each in found if each.kind == "guardrail_refuted"]
     assert (breach.about, str(breach.place)) == ("the-edge-only-reads", "guardrails.cedar:21")
