@@ -76,18 +76,25 @@ class Load:
     def unrecorded(self, near: Sequence[float] = ()) -> tuple[list[str], list[str]]:
         """Wait until all calls are in the record; return what is missing there, and what is there more than once.
 
-        It does not wait for calls that were begun in the half second before one of the moments `near`.
+        It does not wait for calls that were begun in the half second before one of the moments `near`. Those may also
+        stand there twice, once by each enforcer: an Envoy that is killed may have logged a call whose answer it had not
+        sent yet, so that the caller's Envoy says that the callee could not be reached.
         """
         made = {each.path for each in self.made if each.status}
         doubtful = {each.path for each in self.made if any(moment - 0.5 < each.at < moment for moment in near)}
         expected = made - doubtful
 
-        def found() -> Counter[str]:
-            return Counter(call.path for call in self._system.calls() if call.path and self.nonce in call.path)
+        def found() -> Counter[tuple[str, str]]:
+            calls = self._system.calls()
+            return Counter((call.path, call.enforcer) for call in calls if call.path and self.nonce in call.path)
 
-        eventually("the calls in the record", lambda: expected <= found().keys())
-        twice = [path for path, count in found().items() if count > 1]
-        return sorted(made - found().keys()), twice
+        def paths() -> Counter[str]:
+            return Counter(path for path, _ in found())
+
+        eventually("the calls in the record", lambda: expected <= paths().keys())
+        by_one = {path for (path, _), count in found().items() if count > 1}
+        by_both = {path for path, count in paths().items() if count > 1} - doubtful
+        return sorted(made - paths().keys()), sorted(by_one | by_both)
 
     def _guarded(self, run: object, number: int) -> None:
         assert callable(run)

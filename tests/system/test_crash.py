@@ -83,10 +83,13 @@ def test_without_its_app_a_service_answers_503(guard: Callable[..., Guarded]) ->
     assert call.detail is not None
 
 
-def kill_envoy_of_orders(system: Guarded) -> None:
+def kill_envoy_of_orders(system: Guarded) -> float:
+    """Return the moment when it was dead for certain, and another one runs."""
     before = system.envoy_pid("orders")
     kill(before)
+    moment = time.monotonic()
     eventually("another Envoy", lambda: system.envoy_pid("orders") != before)
+    return moment
 
 
 def answered_since(load: Load, since: float) -> None:
@@ -100,8 +103,7 @@ def test_an_envoy_that_is_killed_under_load_loses_only_its_last_moments_and_says
     kills = []
     with Load(system, direct=False) as load:
         for _ in range(3):
-            kills.append(time.monotonic())
-            kill_envoy_of_orders(system)
+            kills.append(kill_envoy_of_orders(system))
             answered_since(load, time.monotonic())
     wrong = [made for made in load.failed() if made.status != 503]
     assert wrong == []

@@ -60,11 +60,19 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Rpc:
+    """What makes an operation a gRPC method: whether caller and service send one message each, or a stream of them."""
+
+    client_streaming: bool
+    server_streaming: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One thing an API can do.
 
     `read_only` is true for GET, HEAD and OPTIONS (safe methods, RFC 9110 section 9.2.1). `answers` and `body` (of a
-    request) say where which data class stands.
+    request) say where which data class stands. `rpc` is there for a gRPC method, whose name is `pkg.Service/Method`.
     """
 
     service: str
@@ -77,6 +85,7 @@ class Operation:
     place: Place
     answers: Answers = field(default=NO_ANSWERS, hash=False)
     body: Shape = field(default=NOTHING, hash=False)
+    rpc: Rpc | None = None
 
     @property
     def id(self) -> str:
@@ -139,7 +148,8 @@ class Address:
 class Service:
     """A workload with one SPIFFE ID.
 
-    One without `listen` only calls; one without `run` is started by somebody else.
+    One without `listen` only calls; one without `run` is started by somebody else. `guarded`: its program has a guard
+    in it, to which its Envoy leaves the data in bodies.
     """
 
     name: str
@@ -152,6 +162,7 @@ class Service:
     run: str | None
     operations: tuple[Operation, ...]
     place: Place
+    guarded: bool = False
 
 
 Undisclosed = Literal["drop", "null", "mask", "tokenise"]

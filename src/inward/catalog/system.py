@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FILE = "inward.yaml"
 _KEYS = ("trust_domain", "services", "data")
-_SERVICE_KEYS = ("owner", "zone", "groups", "api", "overlay", "listen", "mode", "operations", "run")
+_SERVICE_KEYS = ("owner", "zone", "groups", "api", "overlay", "listen", "mode", "operations", "run", "guard")
 _SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label (RFC 1123 section 2.1), lower case
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
@@ -166,6 +166,7 @@ class _Reader:
             run=run,
             operations=operations,
             place=value.place,
+            guarded=_guarded(value),
         )
 
     def _listen(self, name: str, value: Value | None) -> Address | None:
@@ -364,3 +365,14 @@ def _run(service: Value) -> str | None:
     if len(places) > 1:
         value.mistake("`run` has both `{socket}` and `{port}`", "keep one")
     return text
+
+
+def _guarded(service: Value) -> bool:
+    value = service.get("guard")
+    guarded = value is not None and value.boolean() is True
+    run = service.get("run")
+    if value is not None and guarded and (run is None or "{socket}" not in str(run.data)):
+        value.mistake(
+            "a guard can only trust who calls where its program listens on a Unix socket", "put `{socket}` into `run`"
+        )
+    return guarded

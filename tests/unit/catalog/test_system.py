@@ -174,6 +174,11 @@ def test_several_documents_of_one_service(tmp_path: Path) -> None:
         (("{socket}", "some.sock"), "inward.yaml:12: `run` has no `{socket}` or `{port}`"),
         (("{socket}", "{socket} --port {port}"), "inward.yaml:12: `run` has both `{socket}` and `{port}`"),
         (("{socket}", '{socket} "'), "inward.yaml:12: `run` cannot be split into words: no closing quotation"),
+        (("    run:", "    guard: 1\n    run:"), "inward.yaml:12: `guard` must be true or false and is a number"),
+        (
+            ("--uds {socket}", "--port {port}\n    guard: true"),
+            "inward.yaml:13: a guard can only trust who calls where its program listens on a Unix socket",
+        ),
         (("  checkout:", "  Checkout:"), "inward.yaml:13: `Checkout` cannot be the name of a service"),
         (("  checkout:", "  check_out:"), "inward.yaml:13: `check_out` cannot be the name of a service"),
         (("  checkout:", "  -checkout:"), "inward.yaml:13: `-checkout` cannot be the name of a service"),
@@ -200,6 +205,12 @@ def test_each_mistake_is_told_with_its_line(tmp_path: Path, change: tuple[str, s
     found = mistakes_of(write(tmp_path, SHOP.replace(*change, 1)))
     assert any(mistake in text for text in found), found
     assert all("Traceback" not in text and "\n" not in text for text in found)
+
+
+def test_a_guard_is_told_of(tmp_path: Path) -> None:
+    catalog, mistakes = load_catalog(write(tmp_path, SHOP.replace("    run:", "    guard: true\n    run:")))
+    assert catalog is not None, mistakes
+    assert {name: service.guarded for name, service in catalog.services.items()} == {"orders": True, "checkout": False}
 
 
 def test_what_is_undisclosed_is_said_by_the_nearest_class_above(tmp_path: Path) -> None:
