@@ -1,7 +1,7 @@
 """`make bench`: every benchmark, or those named.
 
-`python -m bench [enforcement] [decisions] [replay] [checking] [comparing] [guarding] [spotting] [FILE …]`: files are
-API descriptions, whose loading is measured.
+`python -m bench [enforcement] [decisions] [replay] [checking] [comparing] [guarding] [spotting] [sampling]
+[viewing] [FILE …]`: files are API descriptions, whose loading is measured.
 """
 
 from __future__ import annotations
@@ -10,12 +10,33 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import checking, comparing, decisions, descriptions, enforcement, guarding, replay, spotting
+from bench import (
+    checking,
+    comparing,
+    decisions,
+    descriptions,
+    enforcement,
+    guarding,
+    guarding_grpc,
+    replay,
+    sampling,
+    spotting,
+    viewing,
+)
 
 if TYPE_CHECKING:
     from bench.report import Series
 
-NAMES = ("enforcement", "decisions", "replay", "checking", "comparing", "guarding", "spotting")
+NAMES = ("enforcement", "decisions", "replay", "checking", "comparing", "guarding", "spotting", "sampling", "viewing")
+# those that measure one series, and the figures of its table
+ONE_TABLE = {
+    "replay": (replay, ("us", "calls_per_cpu_second")),
+    "checking": (checking, ("cpu_seconds", "seconds")),
+    "comparing": (comparing, ("seconds", "found")),
+    "spotting": (spotting, ("us_per_kb", "us", "bytes")),
+    "viewing": (viewing, ("cpu_us", "calls_per_second")),
+    "sampling": (sampling, ("cpu_us", "calls_per_second", "answers_per_second")),
+}
 
 
 def main() -> None:
@@ -28,17 +49,12 @@ def main() -> None:
         tables.append((enforcement.measure(), ("cpu_us", "calls_per_cpu_second", "calls_per_second")))
     if "decisions" in chosen:
         tables += [(series, ("us",)) for series in decisions.measure()]
-    if "replay" in chosen:
-        tables.append((replay.measure(), ("us", "calls_per_cpu_second")))
-    if "checking" in chosen:
-        tables.append((checking.measure(), ("cpu_seconds", "seconds")))
-    if "comparing" in chosen:
-        tables.append((comparing.measure(), ("seconds", "found")))
     if "guarding" in chosen:
         requests, views = guarding.measure()
         tables += [(requests, ("us",)), (views, ("ms",))]
-    if "spotting" in chosen:
-        tables.append((spotting.measure(), ("us_per_kb", "us", "bytes")))
+        calls, messages = guarding_grpc.measure()
+        tables += [(calls, ("us",)), (messages, ("ms",))]
+    tables += [(module.measure(), figures) for name, (module, figures) in ONE_TABLE.items() if name in chosen]
     if files:
         tables.append((descriptions.measure(files), ("seconds", "operations")))
     for series, figures in tables:

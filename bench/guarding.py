@@ -20,8 +20,8 @@ from bench.report import Series
 from inward.catalog.shape import Node, Shape
 from inward.control.bundle import load_policy, store_bundle
 from inward.guard.asgi import App, Guard, Message
+from inward.guard.bodies.view import View
 from inward.guard.bundle import FollowedBundle
-from inward.guard.view import View
 from inward.identity.private_files import private_folder
 
 if TYPE_CHECKING:

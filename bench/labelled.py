@@ -136,6 +136,12 @@ def _near_misses(chance: random.Random, faker: Faker) -> Iterator[Labelled]:
             "hint of a password": "the street where I grew up, in capitals",
             "kind of telephone": chance.choice(("mobile", "landline", "SM-G991B")),
             "page token": base64.urlsafe_b64encode(hexadecimal[:24].encode()).decode(),
+            "ipv6 address": faker.ipv6(),
+            "entity tag": f'W/"{hexadecimal[:32]}"',
+            "picture in a URL": "data:image/png;base64," + base64.b64encode(hexadecimal[:48].encode()).decode(),
+            "range of times": f"{moment:%Y-%m-%d %H:%M} - {moment:%H:%M}",
+            "amount with spaces": _digits(chance, "1# ### ###.##"),
+            "number of a room": _digits(chance, "0#-##-###"),
             "sentence": faker.sentence(),
         }
         fields = {

@@ -31,6 +31,7 @@ from inward.envoy.resources.proto import HTTP_MANAGER, RBAC_PER_ROUTE, typed
 from inward.envoy.resources.rbac import RBAC_FILTER
 from inward.envoy.resources.slow_filter import ENFORCING_FILTER, slow_route
 from inward.envoy.resources.tls import bundle_secret, svid_secret
+from inward.envoy.tap import tap_filter
 from inward.identity.private_files import private_folder
 from inward.identity.spiffe_id import SpiffeID
 
@@ -133,9 +134,14 @@ class Rig:
                     raise TimeoutError(f"nothing listens at {address}")
                 time.sleep(0.02)
 
-    def start_upstream(self, path: str, status: int = 200) -> psutil.Process:
-        """Start the trivial upstream: an Envoy that answers itself, on a Unix socket."""
-        route = {"match": {"prefix": "/"}, "direct_response": {"status": status, "body": {"inline_string": "ok"}}}
+    def start_upstream(self, path: str, status: int = 200, answer: str = "ok") -> psutil.Process:
+        """Start the trivial upstream: an Envoy that answers itself, on a Unix socket; JSON, if it looks like that."""
+        body = {"status": status, "body": {"inline_string": answer}}
+        route: dict[str, Any] = {"match": {"prefix": "/"}, "direct_response": body}
+        if answer.startswith("{"):
+            header = {"key": "content-type", "value": "application/json"}
+            append = "OVERWRITE_IF_EXISTS_OR_ADD"
+            route["response_headers_to_add"] = [{"header": header, "append_action": append}]
         return self.start_envoy(Path(path).stem, {"static_resources": {"listeners": [_plain_listener(path, route)]}})
 
     def context(self, caller: str) -> ssl.SSLContext:
@@ -168,21 +174,37 @@ class Rig:
                     route["typed_per_filter_config"][RBAC_FILTER] = _allow_all()
         folder.write("routes.json", [compiled.resource("bench")])
 
-    def start_inward(self, name: str, policy: Policy, *, shape: str = "native", log: str = "none") -> Subject:
+    def start_inward(
+        self,
+        name: str,
+        policy: Policy,
+        *,
+        shape: str = "native",
+        log: str = "none",
+        tap: bool = True,
+        token_key: str = "",
+    ) -> Subject:
         """Start the ingress of a system as Inward configures it.
 
         `shape`: `native`; `floor` and `slow` decide every call by ext_authz, to an Envoy that answers at once or to
-        the slow path. `log`: `none`, `durable` (as by default) or `buffered`.
+        the slow path. `log`: `none`, `durable` (as by default) or `buffered`. `tap`: whether answers can be sampled.
+        `token_key` is the path of the key of tokens.
         """
         folder = EnvoyFolder(private_folder(self.folder / name))
         self.write_files(folder, policy, shape)
         port = free_port()
-        config = _configuration(policy, folder, port)
+        config = _configuration(policy, folder, port, token_key)
+        if not tap:
+            for listener in config["static_resources"]["listeners"]:
+                if listener["name"] != "ingress":
+                    continue
+                manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+                manager["http_filters"] = [each for each in manager["http_filters"] if each != tap_filter()]
         flags = ["--file-flush-interval-msec", "10", "--file-flush-min-size-kb", "0"] if log == "durable" else []
         if log == "none":
             for listener in config["static_resources"]["listeners"]:
                 manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-                manager.pop("access_log")
+                manager.pop("access_log", None)
                 listener.pop("access_log", None)
         processes = [self.start_envoy(name, config, *flags)]
         if shape == "slow":
@@ -217,7 +239,7 @@ class Rig:
         return Subject(name, port, [process], requests)
 
 
-def _configuration(policy: Policy, folder: EnvoyFolder, port: int) -> dict[str, Any]:
+def _configuration(policy: Policy, folder: EnvoyFolder, port: int, token_key: str = "") -> dict[str, Any]:
     return bootstrap(
         policy.catalog.services["callee"],
         ingress=Address("127.0.0.1", port),
@@ -225,6 +247,7 @@ def _configuration(policy: Policy, folder: EnvoyFolder, port: int) -> dict[str, 
         folder=str(folder.path),
         log=str(folder.path / "access.log"),
         max_connection_seconds=900,
+        token_key=token_key,
     )
 
 

@@ -11,15 +11,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.tokens import Signer, key_set
 
 from inward.cli.program import COMMANDS
 from inward.control import settings
 from inward.control.bundle import load_policy
-from inward.envoy.resources import ingress
+from inward.identity import forwarded
 from inward.policy.decision import Reason
 from inward.policy.request import Request
+from inward.policy.resources.model import Resource
 from inward.record.call import Call
 
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 ORDERS = """
@@ -76,11 +79,17 @@ def test_the_example_of_the_readme_passes_the_check(tmp_path: Path) -> None:
 
 def test_the_example_of_the_policy_page_is_valid_and_needs_no_slow_path(tmp_path: Path) -> None:
     folder = write_readme_system(tmp_path)
-    [grant] = blocks("docs/policies.md", "cedar")
+    grant, of_objects = blocks("docs/policies.md", "cedar")
+    [types] = blocks("docs/policies.md", "cedarschema")
     (folder / "inward.yaml").write_text((folder / "inward.yaml").read_text() + "  reporting: {owner: team-finance}\n")
-    (folder / "policies" / "orders.cedar").write_text(grant)
+    (folder / "policies" / "orders.cedarschema").write_text(types)
+    (folder / "policies" / "orders.cedar").write_text(grant + of_objects)
     policy = load_policy(folder)
-    assert [each.id for each in policy.policies] == ["reporting-lists-closed-orders"]
+    assert [each.id for each in policy.policies] == ["checkout-reads-small-orders", "reporting-lists-closed-orders"]
+    for total, allowed in ((500, True), (100_000, False)):
+        order = Resource("Order", {"tenant": "till", "state": "open", "total": total})
+        request = Request("checkout", "orders:getOrder", "/orders/1")
+        assert policy.engine.decide_object(request, order, NOW).allowed is allowed
 
 
 def test_the_example_of_the_system_page_is_read(tmp_path: Path) -> None:
@@ -89,8 +98,11 @@ def test_the_example_of_the_system_page_is_read(tmp_path: Path) -> None:
     (tmp_path / "apis" / "orders.yaml").write_text(ORDERS)
     overlay = "overlay: 1.0.0\nactions: [{target: $.info, update: {x-read: true}}]"
     (tmp_path / "apis" / "orders.more.yaml").write_text(overlay)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "users.json").write_bytes(key_set(Signer()))
     (tmp_path / "inward.yaml").write_text(system)
     catalog = load_policy(tmp_path).catalog
+    assert catalog.users is not None
     assert catalog.operations["orders:listOrders"].mode.value == "observe"
     assert catalog.data_classes["pii.email"].parent == "pii"
 
@@ -140,7 +152,7 @@ def test_every_setting_is_on_the_page_of_running() -> None:
 def test_the_headers_that_the_pages_say_are_dropped_are_dropped() -> None:
     page = (ROOT / "docs" / "enforcement.md").read_text()
     assert {"x-forwarded-client-cert", "x-forwarded-user", "remote-user", "x-request-id"} <= set(
-        ingress.IDENTITY_HEADERS
+        forwarded.IDENTITY_HEADERS
     )
     assert "x-forwarded-user" in page
 

@@ -46,7 +46,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 def test_the_example_of_the_page_passes(tmp_path: Path) -> None:
     [example] = blocks("policy-tests.md", "yaml")
-    [closed] = blocks("policies.md", "cedar")
+    closed, _ = blocks("policies.md", "cedar")
     (tmp_path / "policies").mkdir()
     (tmp_path / "inward.yaml").write_text(SYSTEM)
     (tmp_path / "orders.yaml").write_text(API)

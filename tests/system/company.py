@@ -71,6 +71,12 @@ paths:
       parameters:
         - {name: id, in: path, required: true, schema: {type: string}}
       responses: {'200': {description: done}}
+  /orders/{id}:keys:
+    get:
+      operationId: getOrderKeys
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: string}}
+      responses: {'200': {description: done}}
   /admin/keys:
     get:
       operationId: getKeys

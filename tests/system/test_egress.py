@@ -108,9 +108,9 @@ def test_a_service_that_is_not_there_is_not_told_to_strangers(company: Guarded, 
 @pytest.mark.parametrize(
     "line",
     [
-        "CONNECT orders:443",
-        "CONNECT orders:80",
         "CONNECT 127.0.0.1:22",
+        "CONNECT orders.evil:80",
+        "CONNECT localhost:80",
         "OPTIONS *",
         "GET /orders/42",
         "GET /server_info",
@@ -126,6 +126,25 @@ def test_an_egress_is_no_open_proxy(company: Guarded, line: str) -> None:
             connection.send(head.encode())
             answer = connection.answer()
         assert answer.status in {400, 403, 404, 405, 407}, answer
+    assert company.seen_count("orders") == seen
+
+
+@pytest.mark.parametrize("target", ["orders:80", "orders:443"])
+def test_a_tunnel_needs_the_credential_and_takes_http2_alone(company: Guarded, target: str) -> None:
+    """gRPC clients ask for one. It ends in the same Envoy: what comes out of it is a call like any other."""
+    assert_its_own_works(company)
+    right = company.running("checkout").credential
+    seen = company.seen_count("orders")
+    for credential, expected in ((right, 200), ("x", 407), (company.running("payments").credential, 407)):
+        with wire.Connection.plain(company.egress("checkout")) as connection:
+            head = (
+                f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\nproxy-authorization: {wire.basic(credential)}\r\n\r\n"
+            )
+            connection.send(head.encode())
+            assert connection.answer().status == expected
+            if expected == 200:
+                connection.send(b"GET /orders/42 HTTP/1.1\r\nhost: orders\r\n\r\n")
+                assert connection.answer().status not in range(200, 400)
     assert company.seen_count("orders") == seen
 
 

@@ -94,12 +94,14 @@ services:
     api: people.yaml
     listen: 127.0.0.1:0
     run: uvicorn people:app --uds {{socket}} --log-level warning
+    guard: true
   archive:
     owner: team-people
     api: people.yaml
     listen: 127.0.0.1:0
     mode: observe
     run: gunicorn --bind unix:{{socket}} --threads 2 --no-control-socket --log-level warning archive:app
+    guard: true
   till: {{owner: team-till, groups: [callers]}}
   office: {{owner: team-people, groups: [callers]}}
 data:

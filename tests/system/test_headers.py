@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system import wire
 
-from inward.envoy.resources.ingress import IDENTITY_HEADERS
+from inward.identity.forwarded import IDENTITY_HEADERS
 
 if TYPE_CHECKING:
     from tests.system.guarded import Guarded, Seen

@@ -35,6 +35,12 @@ TARGETS = [
     "/orders/..%3b/admin/keys",
     "/orders/%2e%2e;/admin/keys",
     "/orders/.;/../admin/keys",
+    # other spellings of a literal
+    "/orders/42:keys",
+    "/orders/42%3Akeys",
+    "/orders/42%3akeys",
+    "/orders/42%3Akey%73",
+    "/orders/a%3Ab%3Akeys",
     # slashes
     "//admin/keys",
     "//orders/42",
@@ -255,6 +261,7 @@ def test_the_tests_would_notice() -> None:
         ("GET", "/orders"),
         ("GET", "/orders/.."),
         ("GET", "/orders/a%2fb"),
+        ("GET", "/orders/42%3Akeys"),
         ("GET", "/orders/42/"),
         ("GET", "/orders/42;x=y"),
         ("GET", "//orders/42"),
@@ -278,6 +285,7 @@ def test_ordinary_requests_do_pass(company: Guarded) -> None:
         "/orders/%C3%A9",
         "/orders/a.b~c-d_e",
         "/orders/a:b@c!$&'()*+,=",
+        "/orders/a%3Ab%40c%21%3akey",
     ]
     for target in targets:
         (answer,) = send(company, f"GET {target} HTTP/1.1\r\nhost: orders\r\n\r\n".encode())

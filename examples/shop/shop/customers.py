@@ -7,6 +7,7 @@ from collections import Counter
 
 from flask import Flask, abort, request
 
+from inward.guard.current import current_call
 from inward.guard.wsgi import Guard
 from shop.trace import WSGITracing
 
@@ -60,7 +61,9 @@ def update_customer(customer):
 
 @app.get("/v1/customers/<customer>/address")
 def get_address(customer):
-    return ADDRESSES.get(customer) or abort(404, "no such customer")
+    address = ADDRESSES.get(customer) or abort(404, "no such customer")
+    current_call().enforce("customers:getAddress", resource=address, type="Address")  # or the guard answers 403
+    return address
 
 
 @app.get("/v1/statistics")

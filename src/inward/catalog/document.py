@@ -179,6 +179,13 @@ class Value:
         """Return true or false, or None and a mistake."""
         return self.data if self.is_a(bool) and isinstance(self.data, bool) else None
 
+    def share(self) -> float | None:
+        """Return a number from 0 to 1, or None and a mistake."""
+        if isinstance(self.data, int | float) and not isinstance(self.data, bool) and 0 <= self.data <= 1:
+            return float(self.data)
+        self.mistake(f"{self.label} must be a number from 0 to 1", "0 is none, 0.05 one of twenty, 1 all")
+        return None
+
     def is_a(self, kind: type) -> bool:
         """Tell whether this is of that kind (dict, list, str or bool); if not, it is a mistake."""
         if type(self.data) is kind:

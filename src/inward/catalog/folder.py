@@ -36,6 +36,12 @@ class InvalidFileError(BadInputError):
     code = "invalid_file"
 
 
+class MissingFileError(InvalidFileError):
+    """There is no such file."""
+
+    code = "missing_file"
+
+
 class SystemFolder:
     """A folder that is being read.
 
@@ -80,6 +86,31 @@ class SystemFolder:
             self._documents[name] = self._overlaid(self._plain[name])
         document = self._plain[name] if plain else self._documents[name]
         return None if document is None else Value.root(document, self.mistakes)
+
+    def read(self, name: str, suffixes: tuple[str, ...], limit: int) -> bytes:
+        """Return the bytes of a file that is no document; raise `InvalidFileError`, also where there are too many."""
+        name = posixpath.normpath(name)
+        content = self._read(name, suffixes)
+        if len(content) > limit:
+            raise InvalidFileError(f"`{shown(name)}` is larger than {limit // 1024 // 1024} MiB")
+        self._digest(name, content)
+        return content
+
+    def overlays(self, name: str) -> list[Value]:
+        """Return the overlays of the file `name`, which is no document that they could be laid over here."""
+        opened = (self.open(overlay, plain=True) for overlay in self._overlays.get(posixpath.normpath(name), ()))
+        return [overlay for overlay in opened if overlay is not None]
+
+    def compiled(self, digest: str) -> bytes | None:
+        """Return what sources with that hash were compiled to; None where that is not known."""
+        found = self._memo.compiled.get(digest) or self._memo.compiling.get(digest)
+        if found is not None:
+            self._memo.compiling[digest] = found
+        return found
+
+    def keep_compiled(self, digest: str, made: bytes) -> None:
+        """Keep what sources with that hash were compiled to."""
+        self._memo.compiling[digest] = made
 
     def kept_operations(self, name: str) -> list[Described] | None:
         """Return the operations that the document `name` describes by itself; None where it has to be opened."""
@@ -127,17 +158,18 @@ class SystemFolder:
         self.mistakes.extend(found.mistakes)
         return found
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str, suffixes: tuple[str, ...] = _SUFFIXES) -> bytes:
         """Return the file's bytes, at most one more than `MAX_BYTES`; raise `InvalidFileError`."""
         shown_name = f"`{shown(name)}`"
         if not name.isprintable():
             raise InvalidFileError(f"{shown_name} is no file name")
         if name.startswith(("/", "../")) or name == "..":
             raise InvalidFileError(f"{shown_name} is outside the system folder", hint="move the file into it")
-        if not name.endswith(_SUFFIXES):
+        if not name.endswith(suffixes):
+            kind = "YAML or JSON" if suffixes is _SUFFIXES else "what it should hold"
             raise InvalidFileError(
-                f"{shown_name} is not named like YAML or JSON",
-                hint="let its name end with `.yaml` or `.json`",
+                f"{shown_name} is not named like {kind}",
+                hint="let its name end with " + " or ".join(f"`{suffix}`" for suffix in suffixes if suffix != ".yml"),
             )
         self.files.add(name)
         try:
@@ -149,7 +181,7 @@ class SystemFolder:
                     raise InvalidFileError(f"{shown_name} is no regular file")
                 return file.read(MAX_BYTES + 1)
         except FileNotFoundError:
-            raise InvalidFileError(f"{shown_name} does not exist") from None
+            raise MissingFileError(f"{shown_name} does not exist") from None
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
             what = (isinstance(error, OSError) and error.strerror) or "a loop of links"
             raise InvalidFileError(f"{shown_name} cannot be read: {what.lower()}") from None

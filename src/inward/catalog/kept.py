@@ -136,14 +136,17 @@ class DocumentMemo:
     """What the files of a system were parsed as, and found to describe.
 
     `kept` and `operations` are by name and hold what the last load used; they are brought up to date only where it
-    `keeps`. The rest is of the load that is under way, which may have to begin again: `read` has the hash of each file
-    as it was read last, `documents` and what is `described` in some are by name and hash, `referred` are the names of
-    those that others refer to.
+    `keeps`. `compiled` has what the last load compiled or found compiled, by the hash of all that it was made of. The
+    rest is of the load that is under way, which may have to begin again: `read` has the hash of each file as it was
+    read last, `documents` and what is `described` in some are by name and hash, `referred` are the names of those that
+    others refer to, `compiling` is what is to be `compiled`.
     """
 
     kept: dict[str, Kept] = field(default_factory=dict)
     operations: dict[str, KeptOperations] = field(default_factory=dict)
     keeps: bool = False
+    compiled: dict[str, bytes] = field(default_factory=dict)
+    compiling: dict[str, bytes] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
     documents: dict[tuple[str, str], Document | InvalidDocumentError] = field(default_factory=dict)
     described: dict[tuple[str, str], KeptOperations] = field(default_factory=dict)
@@ -181,7 +184,8 @@ class DocumentMemo:
             wanted = ((name, at) for name, at in read if name not in self.operations or name in self.referred)
             found = ((name, self._kept(name, digest)) for name, digest in wanted)
             self.kept = {name: kept for name, kept in found if kept is not None}
-        for each in (self.read, self.documents, self.described, self.referred):
+        self.compiled = dict(self.compiling)
+        for each in (self.read, self.documents, self.described, self.referred, self.compiling):
             each.clear()
 
     def _kept(self, name: str, digest: str) -> Kept | None:

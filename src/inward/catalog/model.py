@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inward.catalog.template import PathTemplate
     from inward.errors import Place
     from inward.identity.spiffe_id import SpiffeID
+    from inward.identity.user_token import UserTokens
 
 
 _PORT = re.compile(r"0|[1-9][0-9]{0,4}")
@@ -61,18 +62,27 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """What makes an operation a gRPC method: whether caller and service send one message each, or a stream of them."""
+    """What makes an operation a gRPC method: its messages, and whether one of each is sent or a stream of them.
+
+    `input` and `output` are full names of message types, such as `shop.v1.Order`. `descriptors` describes them: a
+    serialised `google.protobuf.FileDescriptorSet` with all that they need, each file after those that it imports; it is
+    one value for all methods of a document. `read_only`: the description says that the method has no side effects.
+    """
 
     client_streaming: bool
     server_streaming: bool
+    input: str = ""
+    output: str = ""
+    read_only: bool = False
+    descriptors: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One thing an API can do.
 
-    `read_only` is true for GET, HEAD and OPTIONS (safe methods, RFC 9110 section 9.2.1). `answers` and `body` (of a
-    request) say where which data class stands. `rpc` is there for a gRPC method, whose name is `pkg.Service/Method`.
+    `answers` and `body` (of a request) say where which data class stands. `rpc` is there for a gRPC method, whose name
+    is `pkg.Service/Method`.
     """
 
     service: str
@@ -94,8 +104,12 @@ class Operation:
 
     @property
     def read_only(self) -> bool:
-        """Whether the method is safe, so that the operation is in the groups `read` and `service:read`."""
-        return self.method in {"GET", "HEAD", "OPTIONS"}
+        """Whether the operation is in the groups `read` and `service:read`.
+
+        That is so for GET, HEAD and OPTIONS (safe methods, RFC 9110 section 9.2.1), and for a gRPC method that is
+        described as one without side effects.
+        """
+        return self.rpc.read_only if self.rpc is not None else self.method in {"GET", "HEAD", "OPTIONS"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -149,7 +163,9 @@ class Service:
     """A workload with one SPIFFE ID.
 
     One without `listen` only calls; one without `run` is started by somebody else. `guarded`: its program has a guard
-    in it, to which its Envoy leaves the data in bodies.
+    in it, to which its Envoy leaves the data in bodies. `serves_tls`: it takes calls itself, by mutual TLS at `listen`,
+    with no Envoy in front; such a one is guarded too. `sample` is the share (0 to 1) of its answers that is looked at
+    for undeclared data; None where the system does not say.
     """
 
     name: str
@@ -163,6 +179,8 @@ class Service:
     operations: tuple[Operation, ...]
     place: Place
     guarded: bool = False
+    serves_tls: bool = False
+    sample: float | None = None
 
 
 Undisclosed = Literal["drop", "null", "mask", "tokenise"]
@@ -189,6 +207,7 @@ class Catalog:
     trust_domain: str
     services: Mapping[str, Service]
     data_classes: Mapping[str, DataClass]
+    users: UserTokens | None = None  # whose tokens prove who an end user is
     operations: Mapping[str, Operation] = field(init=False)  # by id
 
     def __post_init__(self) -> None:

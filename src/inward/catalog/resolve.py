@@ -1,9 +1,9 @@
 """Which operation is that request? The most specific one whose method and path template match.
 
 `most_specific_first` is the order in which Envoy tries its routes. `Resolver` gives the same answer without Envoy:
-tests hold the routes to it, and an enforcer that is no Envoy will need it; nothing else asks it yet, since a record
-has the operation that Envoy itself named. Paths are compared as they are: normalising them (`//`, `..`, escaped
-slashes) is the enforcer's duty before it asks.
+tests hold the routes to it. Paths are compared as they are: normalising them (`//`, `..`, escaped slashes, encoded
+letters) is the enforcer's duty before it asks. A path that in another spelling (`%3A` for `:`) would mean another
+operation means none, since it depends on the application which of both it takes it for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from inward.catalog.template import plain_spelling
 from inward.errors import Mistake
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ class _Node:
     patterns: dict[Segment, _Node] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)  # by method, of templates that end here
 
+    def put(self, operation: Operation, segments: Iterable[Segment]) -> None:
+        """Put an operation under its segments, if there is none yet."""
+        node = self
+        for segment in segments:
+            node = node.child(segment)
+        node.operations.setdefault(operation.method, operation)
+
     def child(self, segment: Segment) -> _Node:
         """Return the node of one more segment, made where there is none yet."""
         if len(segment.literals) == 1:
@@ -46,13 +54,15 @@ class Resolver:
     def __init__(self, service: Service) -> None:
         self._root = _Node()
         self._depth = 0
+        respelled = any(operation.template.respelled for operation in service.operations)
+        self._plain = _Node() if respelled else None  # the same, with all literals in plain spelling
         # INVARIANT: patterns are inserted most specific first, and dicts keep that order.
         for operation in most_specific_first(service.operations):
-            node = self._root
-            for segment in operation.template.segments:
-                node = node.child(segment)
-            node.operations.setdefault(operation.method, operation)
-            self._depth = max(self._depth, len(operation.template.segments))
+            segments = operation.template.segments
+            self._root.put(operation, segments)
+            if self._plain is not None:
+                self._plain.put(operation, (segment.plain for segment in segments))
+            self._depth = max(self._depth, len(segments))
 
     def resolve(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         """Return the operation that is meant and the raw text of its path variables; None for an unknown one.
@@ -62,25 +72,34 @@ class Resolver:
         """
         if not path.startswith("/") or path.count("/") > self._depth:
             return None
-        texts = path[1:].split("/")
-        # Depth first, most specific branch first: the order of `most_specific_first`. A node is visited once.
-        pending: list[tuple[_Node, int, tuple[str, ...]]] = [(self._root, 0, ())]
-        while pending:
-            node, depth, values = pending.pop()
-            if depth == len(texts):
-                operation = node.operations.get(method)
-                if operation is not None:
-                    return operation, dict(zip(operation.template.variables, values, strict=True))
-                continue
-            text = texts[depth]
-            for segment, child in reversed(node.patterns.items()):
-                found = segment.match(text)
-                if found is not None:
-                    pending.append((child, depth + 1, values + found))
-            literal = node.literals.get(text)
-            if literal is not None:
-                pending.append((literal, depth + 1, values))
-        return None
+        found = _find(self._root, method, path)
+        if self._plain is not None and found is not None:
+            meant = _find(self._plain, method, plain_spelling(path))
+            if meant is None or meant[0] is not found[0]:
+                return None
+        return found
+
+
+def _find(root: _Node, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
+    texts = path[1:].split("/")
+    # Depth first, most specific branch first: the order of `most_specific_first`. A node is visited once.
+    pending: list[tuple[_Node, int, tuple[str, ...]]] = [(root, 0, ())]
+    while pending:
+        node, depth, values = pending.pop()
+        if depth == len(texts):
+            operation = node.operations.get(method)
+            if operation is not None:
+                return operation, dict(zip(operation.template.variables, values, strict=True))
+            continue
+        text = texts[depth]
+        for segment, child in reversed(node.patterns.items()):
+            found = segment.match(text)
+            if found is not None:
+                pending.append((child, depth + 1, values + found))
+        literal = node.literals.get(text)
+        if literal is not None:
+            pending.append((literal, depth + 1, values))
+    return None
 
 
 def unambiguous(operations: Iterable[Operation]) -> tuple[tuple[Operation, ...], list[Mistake]]:

@@ -59,11 +59,13 @@ class Answers:
     none where no data is declared in any answer. `otherwise` is for all other statuses, and is everything that any
     answer of the operation may hold: an error page that nobody described can be a whole record. `undescribed` are the
     statuses with an answer of which the description does not say what it holds: nothing can be declared there.
+    `no_data` says where in any answer stands what may look like data and is none; its only class is `none`.
     """
 
     by_status: Mapping[str, Shape] = field(default_factory=dict)
     otherwise: Shape = NOTHING
     undescribed: tuple[str, ...] = ()
+    no_data: Shape = NOTHING
 
     def of(self, status: int) -> Shape:
         """Return the shape of an answer with a status (OpenAPI 3.1 section 4.8.16.2: the most specific key counts)."""

@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, get_args
 
 from inward.catalog.document import Value, did_you_mean, shown
 from inward.catalog.folder import SystemFolder
+from inward.catalog.guards import is_guarded, serves_tls
 from inward.catalog.model import Address, Catalog, DataClass, InvalidAddressError, Mode, Operation, Service, Undisclosed
 from inward.catalog.openapi.keeping import load_operations
+from inward.catalog.openapi.marks import NO_DATA
 from inward.catalog.openapi.operations import Modes
+from inward.catalog.protobuf.methods import describes_methods, load_methods
 from inward.catalog.resolve import unambiguous
+from inward.catalog.users import load_users
 from inward.identity.spiffe_id import InvalidSpiffeIDError, SpiffeID, parse_trust_domain
 
 if TYPE_CHECKING:
@@ -29,8 +33,8 @@ if TYPE_CHECKING:
     from inward.errors import Mistake
 
 FILE = "inward.yaml"
-_KEYS = ("trust_domain", "services", "data")
-_SERVICE_KEYS = ("owner", "zone", "groups", "api", "overlay", "listen", "mode", "operations", "run", "guard")
+_KEYS = ("trust_domain", "services", "data", "users")
+_SERVICE_KEYS = ("owner", "zone", "groups", "api", "overlay", "listen", "mode", "operations", "run", "guard", "sample")
 _SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label (RFC 1123 section 2.1), lower case
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
@@ -73,9 +77,16 @@ def load_catalog(folder: Path) -> tuple[Catalog | None, list[Mistake]]:
 
 
 def policy_files(folder: Path) -> tuple[str, ...]:
-    """Return a system's policy files, sorted, relative to it: `policies/*.cedar` and `guardrails.cedar`."""
+    """Return a system's policy files, sorted, relative to it.
+
+    They are `policies/*.cedar`, `policies/*.cedarschema` (the types of objects) and `guardrails.cedar`.
+    """
     try:
-        found = [f"policies/{path.name}" for path in (folder / "policies").glob("*.cedar")]
+        found = [
+            f"policies/{path.name}"
+            for kind in ("*.cedar", "*.cedarschema")
+            for path in (folder / "policies").glob(kind)
+        ]
     except FileNotFoundError:  # taken away while it was listed
         found = []
     if (folder / "guardrails.cedar").exists():
@@ -101,10 +112,11 @@ class _Reader:
         trust_domain = self._trust_domain(root)
         data_classes = self._data_classes(root)
         self._add_overlays(root)
+        users = load_users(root, self.folder, trust_domain or "unknown")
         services = self._services(root, trust_domain or "unknown")  # read to find their mistakes
         if trust_domain is None or not self.whole:
             return None
-        return Catalog(trust_domain, MappingProxyType(services), MappingProxyType(data_classes))
+        return Catalog(trust_domain, MappingProxyType(services), MappingProxyType(data_classes), users)
 
     def _trust_domain(self, root: Value) -> str | None:
         value = root.need("trust_domain", "such as `shop.internal`")
@@ -166,7 +178,9 @@ class _Reader:
             run=run,
             operations=operations,
             place=value.place,
-            guarded=_guarded(value),
+            guarded=is_guarded(value, operations),
+            serves_tls=serves_tls(value),
+            sample=sample.share() if (sample := value.get("sample")) else None,
         )
 
     def _listen(self, name: str, value: Value | None) -> Address | None:
@@ -190,7 +204,8 @@ class _Reader:
         found: list[Operation] = []
         complete = True
         for api in _one_or_more(value.get("api")):
-            described = load_operations(self.folder, api, name, Modes(mode, overrides), self._data_names)
+            load = load_methods if describes_methods(str(api.data)) else load_operations
+            described = load(self.folder, api, name, Modes(mode, overrides), self._data_names)
             complete &= described is not None
             found.extend(described or ())
         self.whole &= complete
@@ -222,11 +237,11 @@ class _Reader:
         found: dict[str, tuple[str, Undisclosed | None, Value]] = {}
         for name, value in listed.entries() if listed else ():
             self._data_names |= {name}
-            named = _DATA_CLASS.fullmatch(name) is not None
+            named = _DATA_CLASS.fullmatch(name) is not None and name != NO_DATA
             if not named:
                 value.mistake(
                     f"`{shown(name)}` cannot be the name of a data class",
-                    "such as `pii.email`, in lower case",
+                    "such as `pii.email`, in lower case" if name != NO_DATA else "it marks what is no data",
                 )
             owner, undisclosed = None, None
             if value.is_a(dict):
@@ -357,7 +372,13 @@ def _run(service: Value) -> str | None:
     if not words or "\x00" in text:
         value.mistake("`run` is no command")
     places = [place for place in ("{socket}", "{port}") if place in text]
-    if not places and service.get("listen"):
+    if serves_tls(service):
+        if places:
+            value.mistake(
+                f"a service with `guard: tls` listens at its `listen`, and `run` has `{places[0]}`",
+                "take it out, and run `python -m inward.guard.serve module:app`",
+            )
+    elif not places and service.get("listen"):
         value.mistake(
             "`run` has no `{socket}` or `{port}`",
             "put one where the program takes the socket or the port to serve on",
@@ -365,14 +386,3 @@ def _run(service: Value) -> str | None:
     if len(places) > 1:
         value.mistake("`run` has both `{socket}` and `{port}`", "keep one")
     return text
-
-
-def _guarded(service: Value) -> bool:
-    value = service.get("guard")
-    guarded = value is not None and value.boolean() is True
-    run = service.get("run")
-    if value is not None and guarded and (run is None or "{socket}" not in str(run.data)):
-        value.mistake(
-            "a guard can only trust who calls where its program listens on a Unix socket", "put `{socket}` into `run`"
-        )
-    return guarded

@@ -8,6 +8,10 @@ character, no malformed UTF-8.
 Where several templates match one path, the most specific one is meant: `PathTemplate.specificity` is the
 order in which they are tried, here and in Envoy's list of routes. It is total but for templates that match
 exactly the same paths.
+
+A literal such as `:batch` is matched as it is written, and nothing takes its other spellings (`%3Abatch`): an
+application that decodes before it routes would take `/orders/7%3Acancel` for `/orders/{id}:cancel`, another one for
+`/orders/{id}`. What could be meant by two templates in that way is no operation: see `PathTemplate.respelled`.
 """
 
 from __future__ import annotations
@@ -36,6 +40,10 @@ _CONTINUES = re.compile(r"%[89ABab]")  # a byte of UTF-8 that is not the first o
 _LONE_VARIABLE = ("", "")  # the literals around a variable that fills its segment
 _DOT_SEGMENTS = frozenset({".", ".."})
 
+# What Envoy leaves as it is written, encoded or not (RFC 3986 section 2.2); unreserved characters it decodes itself.
+_RESPELLED = re.compile(r"%[0-9A-Fa-f]{2}|[!$&'()*+,=:@]")
+_OFTEN_PLAIN = frozenset("!$&'()*+,=:@")
+
 SegmentKey = tuple[int, int, int, str]
 
 
@@ -48,6 +56,24 @@ class InvalidTemplateError(BadInputError):
 def _within_character(text: str, at: int) -> bool:
     """Return whether a place in a segment is inside of a percent-encoded byte, or of a character of several."""
     return "%" in text[max(0, at - 2) : at] or _CONTINUES.match(text, at) is not None
+
+
+def plain_spelling(path: str) -> str:
+    """Return a path, or a part of one, in one spelling for all that an application may decode alike."""
+    return _RESPELLED.sub(lambda found: _plain(found[0]), path)
+
+
+def _plain(character: str) -> str:
+    decoded = chr(int(character[1:], 16)) if character.startswith("%") else character
+    return decoded if decoded in _OFTEN_PLAIN else character.upper()
+
+
+def _spellings(character: str) -> str:
+    """Return a regular expression for one character of a literal, in every spelling."""
+    plain = _plain(character)
+    encoded = plain[1:] if plain.startswith("%") else f"{ord(plain):02X}"
+    digits = "".join(digit if digit.isdigit() else f"[{digit}{digit.lower()}]" for digit in encoded)
+    return f"%{digits}" if plain.startswith("%") else f"(?:{re.escape(plain)}|%{digits})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +90,17 @@ class Segment:
         more variables (each takes a character at least) the earlier: a segment whose texts another one
         matches too comes first.
         """
-        if len(self.literals) == 1:
-            return (0, 0, 0, self.literals[0])
-        if self.literals == _LONE_VARIABLE:
+        literals = self.plain.literals
+        if len(literals) == 1:
+            return (0, 0, 0, literals[0])
+        if literals == _LONE_VARIABLE:
             return (2, 0, 0, "")
-        return (1, -sum(map(len, self.literals)), -len(self.literals), "{}".join(self.literals))
+        return (1, -sum(map(len, literals)), -len(literals), "{}".join(literals))
+
+    @property
+    def plain(self) -> Segment:
+        """The segment with its literals in plain spelling."""
+        return Segment(tuple(map(plain_spelling, self.literals)))
 
     def match(self, text: str) -> tuple[str, ...] | None:
         """Return the text of each variable, or None where `text` is another segment; in linear time.
@@ -167,9 +199,32 @@ class PathTemplate:
     def regex(self) -> str:
         """A regular expression for the whole path, one group a variable, in the syntax of RE2 and `re`."""
         parts = _VARIABLE.split(self.text)  # literal, name, literal, name, …, literal
-        return "".join(
-            f"({SEGMENT})" if index % 2 else re.escape(part).replace(r"\-", "-") for index, part in enumerate(parts)
-        )
+        return "".join(f"({SEGMENT})" if index % 2 else _literal(part) for index, part in enumerate(parts))
+
+    @cached_property
+    def respelled(self) -> PathTemplate | None:
+        """What matches the paths of this template and all their other spellings; None where there are none.
+
+        Its variables are those characters that can be spelled in several ways, and its own: it has no other use than
+        to be tried after this one, so that what only it matches is refused.
+        """
+        parts = _VARIABLE.split(self.text)
+        literals = parts[::2]
+        if not any(map(_RESPELLED.search, literals)):
+            return None
+        pieces, expressions = [], []
+        for index, part in enumerate(parts):
+            if index % 2:
+                pieces.append("{" + part + "}")
+                expressions.append(SEGMENT)
+                continue
+            pieces.append(_RESPELLED.sub(lambda found, index=index: f"{{*{index}.{found.start()}}}", part))
+            at = 0
+            for found in _RESPELLED.finditer(part):
+                expressions += [_literal(part[at : found.start()]), _spellings(found[0])]
+                at = found.end()
+            expressions.append(_literal(part[at:]))
+        return _Respelled("".join(pieces), "".join(expressions))
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the raw text of each variable (still percent-encoded), or None where `path` is another one.
@@ -187,3 +242,19 @@ class PathTemplate:
                 return None
             values.extend(found)
         return dict(zip(self.variables, values, strict=True))
+
+
+@dataclass(frozen=True)
+class _Respelled(PathTemplate):
+    """A template with an expression of its own."""
+
+    expression: str = ""
+
+    @property
+    def regex(self) -> str:
+        """The expression."""
+        return self.expression
+
+
+def _literal(text: str) -> str:
+    return re.escape(text).replace(r"\-", "-")

@@ -16,6 +16,8 @@ from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import option_for, print_json, printable, printable_lines, remark, styled
 from inward.cli.verdict import outcome, verdict
 from inward.control.egress_client import Answer, Outgoing, make_call
+from inward.control.grpc_client import METHOD as GRPC
+from inward.control.grpc_client import GrpcAnswer, make_grpc_call
 from inward.control.readback import policy_in_force, supervised
 from inward.control.running import require_running
 from inward.errors import BadInputError, ExitCode
@@ -23,6 +25,7 @@ from inward.policy.decision import Reason
 from inward.record.reader import find_calls
 
 if TYPE_CHECKING:
+    from inward.catalog.model import Rpc
     from inward.control.layout import Layout
     from inward.control.running import Running, RunningService
     from inward.record.call import Call
@@ -34,7 +37,7 @@ MAX_DATA_BYTES = 64 * 1024 * 1024
 
 def call(
     caller: Annotated[str, typer.Argument(metavar="CALLER", help="The service to call as.")],
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="Such as GET.")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="Such as GET; GRPC for a gRPC call.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="http://SERVICE/PATH; sent exactly as typed.")],
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE", help="May repeat.")
@@ -46,7 +49,8 @@ def call(
 ) -> int:
     """Make one call as a service, through its egress, and say what was decided.
 
-    The body of the answer goes to standard output, everything else to standard error.
+    The body of the answer goes to standard output, everything else to standard error. Of a gRPC call, whose URL is
+    http://SERVICE/pkg.Service/Method, messages are JSON, one a line.
 
     Exit 0: the callee answered, whatever it said. 1: it could not be reached. 2: the call was refused.
     """
@@ -55,7 +59,11 @@ def call(
     )
     layout = system_layout(system)
     running = require_running(layout)
-    answer = make_call(_service(running, caller), outgoing, timeout)
+    if outgoing.method == GRPC:
+        rpc = _method(layout, outgoing)
+        answer: Answer = make_grpc_call(_service(running, caller), outgoing, rpc, timeout)
+    else:
+        answer = make_call(_service(running, caller), outgoing, timeout)
     recorded = recorded_call(layout, answer, caller, RECORD_SECONDS)
     if json:
         print_json(_as_json(answer, recorded))
@@ -87,6 +95,15 @@ def _service(running: Running, caller: str) -> RunningService:
     return service
 
 
+def _method(layout: Layout, outgoing: Outgoing) -> Rpc | None:
+    """Return the gRPC method that a call means, by the description in force."""
+    policy = policy_in_force(layout)
+    callee = policy.catalog.services.get(outgoing.callee) if policy else None
+    path = outgoing.target.decode("utf-8", "replace")
+    found = (each.rpc for each in (callee.operations if callee else ()) if each.rpc and each.template.text == path)
+    return next(found, None)
+
+
 def _header(text: str) -> tuple[bytes, bytes]:
     name, colon, value = os.fsencode(text).partition(b":")
     if not colon:
@@ -112,7 +129,7 @@ def _body(data: str | None) -> bytes | None:
 
 def _print(answer: Answer) -> None:
     kind = answer.header("content-type")
-    parts = [f"{answer.status} {answer.reason}".strip(), *([kind] if kind else []), f"{answer.seconds * 1000:.0f} ms"]
+    parts = [answer.title, *([kind] if kind else []), f"{answer.seconds * 1000:.0f} ms"]
     remark(styled("  ".join(parts), "bold"))
     if sys.stdout.isatty():
         body = printable_lines(answer.body.decode("utf-8", "backslashreplace"))
@@ -166,6 +183,7 @@ def _as_json(answer: Answer, recorded: Call | None) -> dict[str, Any]:
         body = {"body_base64": base64.b64encode(answer.body).decode()}
     return {
         "status": answer.status,
+        **({"grpc_status": answer.grpc_status} if isinstance(answer, GrpcAnswer) else {}),
         "headers": [[name, value] for name, value in answer.headers],
         **body,
         "reference": answer.reference,

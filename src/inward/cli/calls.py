@@ -122,16 +122,24 @@ def _row(call: Call) -> list[Cell]:
     why = call.reason if became != "allowed" or not call.policies else ",".join(call.policies)
     if became not in {"allowed", "unreachable"} and call.policies:
         why += f" ({','.join(call.policies)})"
+    if call.sent:
+        why += f" ({','.join(call.sent)})"
     return [
         printable(call.time[11:23]),
         Text.assemble(printable(call.caller or "?"), (" → ", "dim"), printable(call.callee or "?")),
         _cut(f"{call.method or '?'} {call.path or '?'}") if call.method or call.path else "",
         styled(became, STYLES[became]),
         printable(why),
-        "" if call.status is None else str(call.status),
+        _status(call),
         "" if call.duration_us is None else f"{call.duration_us / 1000:.1f}",
         "" if became == "allowed" else styled(call.id, "dim"),
     ]
+
+
+def _status(call: Call) -> str:
+    if call.grpc_status is not None:
+        return f"grpc {call.grpc_status}"
+    return "" if call.status is None else str(call.status)
 
 
 def _cut(text: str) -> str:

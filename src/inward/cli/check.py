@@ -17,6 +17,7 @@ from inward.cli.progress import shown_progress
 from inward.control.checking import steps
 from inward.control.checking.cache import CheckCache, cache_folder
 from inward.control.findings import slow_cells
+from inward.control.probe.questions import can_be_asked
 from inward.errors import BadInputError, InvalidSystemError
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def check(
     slow_path: Annotated[
         bool, typer.Option("--slow-path", help="List instead what Envoy cannot decide by itself, and why.")
     ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Also start the programs with `guard: true` alone, and ask each as nobody.")
+    ] = False,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do not use what the last check found out, and keep nothing.")
     ] = False,
@@ -50,14 +54,21 @@ def check(
     form: Format = "json" if json else format_ or "text"
     if slow_path and form not in {"text", "json"}:
         raise BadInputError(f"`--slow-path` and `--format {form}`", hint="its list is printed as text or as json")
+    if slow_path and probe:
+        raise BadInputError("`--slow-path` and `--probe`", hint="give one")
     folder = system_folder(system)
     caches = None if no_cache else cache_folder(os.environ)
     cache = CheckCache(caches, folder) if caches else None
     with shown_progress(wanted=form == "text") as watch:
-        taken = () if slow_path else steps.STEPS
+        every = (*steps.STEPS, steps.ROUTES) if probe else steps.STEPS
+        taken = () if slow_path else every
         report = steps.check(folder, datetime.now(UTC), watch=watch, cache=cache, steps=taken)
     if form == "text" and cache and cache.problem:
         remark(styled(f"what was found out is not kept: {cache.problem}", "dim"))
+    if form == "text" and probe and not slow_path and report.system is not None:
+        count = sum(map(can_be_asked, report.system.catalog.services.values()))
+        asked = f"asked {count} guarded program{'' if count == 1 else 's'}"
+        remark(asked if count else "no service has `guard: true`, so no program was asked")
     if slow_path and report.system is not None:
         _print_slow(report.system, as_json=form == "json")
     else:

@@ -13,6 +13,7 @@ from inward.catalog.document import did_you_mean, shown
 from inward.cli.moment import parse_since
 from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import Cell, Table, option_for, print_json, print_line, printable, remark, styled
+from inward.cli.undeclared import print_undeclared
 from inward.control.bundle import load_policy
 from inward.errors import BadInputError, InwardError
 from inward.insight.dataflow import flow_of, steps_of
@@ -33,6 +34,11 @@ _SHOWN: dict[Standing, tuple[str, Style]] = {
     "always": ("shown", "green"),
     "depends": ("shown under a condition", "yellow"),
     "never": ("not shown", "red"),
+}
+_RECEIVED: dict[Standing, tuple[str, Style]] = {
+    "always": ("disclosed to the service", "green"),
+    "depends": ("disclosed to the service under a condition", "yellow"),
+    "never": ("not disclosed to the service", "red"),
 }
 _INSTEAD: dict[Undisclosed, str] = {
     "drop": "left out",
@@ -55,6 +61,9 @@ def data(
     ] = None,
     flow: Annotated[bool, typer.Option("--flow", help="Follow the class from service to service.")] = False,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the flow into a file.")] = None,
+    undeclared: Annotated[
+        bool, typer.Option("--undeclared", help="Print instead what sampled answers hold that nobody declared.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Count calls since 30m, 7d, or a time; all if none.")
     ] = None,
@@ -67,10 +76,15 @@ def data(
     """
     now = datetime.now(UTC)
     wanted = Filter(since=None if since is None else parse_since(since, now))
+    if undeclared and (data_class or flow or svg or since):
+        raise BadInputError("`--undeclared` prints all there is", hint="give no class and no other option with it")
     if data_class is None and (flow or svg):
         raise BadInputError("`--flow` and `--svg` follow one data class", hint="name it, as in `inward data pii.email`")
     layout = system_layout(system)
     policy = load_policy(layout.system)
+    if undeclared:
+        print_undeclared(layout.system, policy, as_json=json)
+        return
     found = exposures(policy.catalog, policy.engine, now)
     chosen = found if data_class is None else [_named(found, data_class)]
     below = [each.data_class.name for each in found if each.data_class.parent == data_class]
@@ -142,7 +156,10 @@ def _print_one(exposure: Exposure, option: str) -> None:
         ("served by", "where in the answer"),
         ([each.operation.id, ", ".join(each.places)] for each in exposure.served),
     )
-    _section(("sent to", ""), ([operation.id, operation.place.file] for operation in exposure.sent))
+    _section(
+        ("sent to", "where in the request", "the class is"),
+        ([each.operation.id, ", ".join(each.places), styled(*_RECEIVED[each.disclosed])] for each in exposure.sent),
+    )
     _section(
         ("may be called by", "operation", "called", "the class is"),
         (
@@ -234,7 +251,10 @@ def _as_json(exposure: Exposure) -> dict[str, Any]:
         "file": data_class.place.file,
         "line": data_class.place.line,
         "served": [{"operation": each.operation.id, "places": each.places} for each in exposure.served],
-        "sent": [operation.id for operation in exposure.sent],
+        "sent": [
+            {"operation": each.operation.id, "places": each.places, "disclosed": each.disclosed}
+            for each in exposure.sent
+        ],
         "viewers": [
             {
                 "caller": viewer.caller,

@@ -49,6 +49,9 @@ _ADVICE = {
     Reason.BAD_CREDENTIAL: "some process used a service's proxy without the credential in that service's HTTP_PROXY",
     Reason.UNKNOWN_SERVICE: "call services by their names in inward.yaml, as in http://orders/; they need a `listen`",
     Reason.UNREACHABLE: "see `inward status`, and what the service printed in .inward/output/",
+    Reason.UNDISCLOSED: "the owner of that data can disclose it to the service; else the caller must leave it out",
+    Reason.UNREADABLE: "send JSON or a form, in UTF-8, plain and not too long; or let the owner disclose the data",
+    Reason.RESOURCE: "what the object held is not recorded: see the policies with `resource is …`, or its output",
     Reason.SLOW_PATH_DOWN: "see .inward/output/inward.slow-path.txt; `inward up` starts it again",
 }
 
@@ -179,6 +182,9 @@ def _print_call(call: Call, policy: Policy | None, layout: Layout) -> None:
     print_line(styled(", ".join(fact for fact in facts if fact), "dim"))
     if call.detail:
         print_line(f"the enforcer said: {printable(call.detail)}")
+    if call.withheld:
+        what = "would be looked for in the answer" if call.mode == "observe" else "cut out of the answer"
+        print_line(f"{what}: {printable(', '.join(call.withheld))}")
     _print_advice(call, policy, layout)
 
 

@@ -72,8 +72,8 @@ def quarantine(
     started = time.monotonic()
     add = None if release else Quarantined(service, timestamp(datetime.now(UTC)), reason)
     change_quarantine(layout, catalog, add, service if release else None)
-    behind, enforcers = _confirm(layout)
-    done = _Done(service, not release, enforcers, behind, (time.monotonic() - started) * 1000)
+    behind, enforcers, kind = _confirm(layout)
+    done = _Done(service, not release, enforcers, behind, (time.monotonic() - started) * 1000, kind)
     if json:
         print_json(done.as_json())
     else:
@@ -92,6 +92,7 @@ class _Done:
     enforcers: list[str]
     behind: list[str]
     milliseconds: float
+    kind: str = "Envoys"
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -109,7 +110,7 @@ class _Done:
         if not self.enforcers:
             print_line(f"{what}; nothing runs, so it holds from the next `inward up`")
         else:
-            by = f"{len(self.enforcers) - len(self.behind)} of {len(self.enforcers)} Envoys"
+            by = f"{len(self.enforcers) - len(self.behind)} of {len(self.enforcers)} {self.kind}"
             line = f"{what}: enforced by {by} in {self.milliseconds:.0f} ms"
             print_line(styled(line, "yellow" if self.behind else "green"))
         if self.behind:
@@ -132,11 +133,15 @@ def _catalog(layout: Layout) -> Catalog:
     return catalog
 
 
-def _confirm(layout: Layout) -> tuple[list[str], list[str]]:
-    """Wait for the Envoys that take calls; return whose do not enforce the list yet, and whose there are."""
+def _confirm(layout: Layout) -> tuple[list[str], list[str], str]:
+    """Wait for what takes calls; return whose does not enforce the list yet, whose there are, and what they are."""
     running = load_running(layout)
-    names = [name for name, service in running.services.items() if service.listen] if running else []
-    return asyncio.run(wait_for_quarantine(layout, names, CONFIRM_SECONDS)), names
+    services = running.services if running else {}
+    # One that serves TLS itself looks at the list with every request: there is nothing to wait for.
+    envoys = [name for name, service in services.items() if service.listen and not service.serves_tls]
+    behind = asyncio.run(wait_for_quarantine(layout, envoys, CONFIRM_SECONDS))
+    names = [name for name, service in services.items() if service.listen]
+    return behind, names, "Envoys" if names == envoys else "enforcers"
 
 
 def _nothing_to_do(service: str, *, as_json: bool) -> int:

@@ -90,7 +90,7 @@ class _Found:
                     "listen": service.listen,
                     "egress": service.egress,
                     "mode": self._mode(name) or None,
-                    "policy": self._envoys[name].policy_version,
+                    "policy": self._version(name),
                     "not_current": sorted(self._envoys[name].outdated),
                     "quarantined": name in self._quarantined,
                     "svid_expires": _moment(self._envoys[name].svid_expires),
@@ -122,10 +122,15 @@ class _Found:
             styled(state, "green" if state == "up" else "red"),
             service.listen or "only calls",
             self._mode(name),
-            envoy.policy_version or "",
+            self._version(name) or "",
             left,
             styled("in quarantine" if name in self._quarantined else "", "red"),
         ]
+
+    def _version(self, name: str) -> str | None:
+        if self._running.services[name].serves_tls:  # its guard takes the bundle over before it decides again
+            return self._policy.version if self._policy else None
+        return self._envoys[name].policy_version
 
     def _mode(self, name: str) -> str:
         catalog: Catalog | None = self._policy.catalog if self._policy else None

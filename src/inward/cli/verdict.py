@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["allowed", "refused", "observed", "unreachable"]
 SERVER_ERROR = 500
+_GRPC_UNANSWERED = frozenset({4, 14})  # DEADLINE_EXCEEDED and UNAVAILABLE
 STYLES: Mapping[str, Style] = {"allowed": "green", "refused": "red", "observed": "yellow", "unreachable": "red"}
 
 # What a reason code means, for whoever operates the system.
@@ -37,6 +38,9 @@ MEANINGS = {
     Reason.UNKNOWN_SERVICE: "there is no service of that name that takes calls",
     Reason.UNREACHABLE: "the callee did not answer, or was not who it should be",
     Reason.UNVIEWABLE: "the answer may hold data that is not disclosed to the caller, and it cannot be said where",
+    Reason.UNDISCLOSED: "the request holds data that is not disclosed to the service that it is sent to",
+    Reason.UNREADABLE: "the request may hold data that is not disclosed to the service, and it cannot be said whether",
+    Reason.RESOURCE: "the service asked about an object that the caller may not do this to, or that is not as declared",
     Reason.SLOW_PATH_DOWN: "the slow path did not answer, so nothing is allowed",
 }
 
@@ -60,7 +64,8 @@ def outcome(call: Call) -> Outcome:
 
 def _unanswered(call: Call) -> bool:
     """Tell whether a call was let through and its own Envoy answered it: the service behind it did not."""
-    return call.carried_out == "allow" and call.detail is not None and (call.status or 0) >= SERVER_ERROR
+    failed = (call.status or 0) >= SERVER_ERROR or call.grpc_status in _GRPC_UNANSWERED
+    return call.carried_out == "allow" and call.detail is not None and failed
 
 
 def places(ids: Iterable[str], policy: Policy | None) -> str:
@@ -81,6 +86,8 @@ def verdict(call: Call, policy: Policy | None) -> Text:
         return text.append(f" by {by}" if by else "", style="default")
     text.append(f": {printable(call.reason)}", style="default")
     text.append(f", {meaning(call.reason)}", style="default")
+    if call.sent:
+        text.append(f": {printable(', '.join(call.sent))}", style="default")
     if by:
         text.append(f": {by}", style="default")
     if became == "observed":

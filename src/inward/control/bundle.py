@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from inward.catalog.kept import DocumentMemo
+from inward.catalog.protobuf.carried import memo_of, store_compiled
 from inward.catalog.system import FILE, load_system, policy_files
 from inward.errors import InvalidSystemError, InwardError
 from inward.identity.private_files import private_folder, write_private
@@ -56,6 +57,7 @@ class Policy:
     policies: Policies
     engine: Engine
     files: Mapping[str, bytes]
+    compiled: Mapping[str, bytes] = field(default_factory=dict)  # of `.proto` files, by the hash of what it is made of
 
     @cached_property
     def version(self) -> str:
@@ -125,7 +127,8 @@ class SystemReader:
             self._stamp = stamp  # not before: what comes to no end here is still to be loaded
             if mistakes or loaded.catalog is None or policies is None:
                 raise InvalidSystemError(mistakes)
-            return Policy(loaded.catalog, policies, Engine(loaded.catalog, policies), files)
+            compiled = dict(self.memo.documents.compiling)
+            return Policy(loaded.catalog, policies, Engine(loaded.catalog, policies), files, compiled)
         raise RestlessSystemError(f"the files in `{self._folder}` change while they are read")
 
     def _watching(self, what: str) -> Callable[[int, int], None] | None:
@@ -178,6 +181,7 @@ def store_bundle(folder: Path, policy: Policy) -> None:
             path = building.joinpath(*PurePosixPath(name).parts)
             private_folder(path.parent)
             write_private(path, content)
+        store_compiled(building, policy.compiled)
         building.rename(target)
     write_private(folder / CURRENT, policy.version.encode())
     for other in folder.iterdir():
@@ -196,7 +200,7 @@ def load_bundle(folder: Path) -> Policy | None:
         if where is None:
             return None
         try:
-            policy = load_policy(where)
+            policy = SystemReader(where, SystemMemo(memo_of(where))).load()
         except InvalidSystemError:
             policy = None
         if policy is not None and policy.version == where.name:

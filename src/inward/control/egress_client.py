@@ -72,6 +72,12 @@ class Outgoing:
         authority = found["authority"].decode("utf-8", "replace") if found else ""
         return authority.partition(":")[0]
 
+    @property
+    def target(self) -> bytes:
+        """What stands behind the authority: the path, and the query."""
+        found = _URL.fullmatch(self.url)
+        return (found["target"] if found else None) or b"/"
+
     def render(self, credential: str) -> bytes:
         """Return the request as it is sent to an egress with that credential."""
         found = _URL.fullmatch(self.url)
@@ -103,6 +109,11 @@ class Answer:
     def header(self, name: str) -> str | None:
         """Return the first header of that name, in lower case."""
         return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
+    def title(self) -> str:
+        """The status as people read it."""
+        return f"{self.status} {self.reason}".strip()
 
     @property
     def problem(self) -> dict[str, str]:

@@ -37,10 +37,18 @@ Kind = Literal[
     "wide_open",  # a grant to any service, or of any operation
     "not_granted",  # operations that nobody may call
     "slow_path",  # a condition that Envoy cannot decide by itself
+    "unguarded",  # a program answers without an identity, where its guard should refuse
+    "not_asked",  # a program of which that is not known
+    "undocumented_route",  # a guarded program serves what no API description has
+    "unknown_routes",  # a guarded program of which it is not known what it serves
     "test_failed",  # a case that is not decided as a test of the policies expects
     "unserved_data",  # a data class that nothing is marked with
+    "unviewed_rpc",  # a gRPC method without a guard, whose answers would have to be viewed
+    "unfollowed_disclosure",  # a condition on the time that Envoy cannot follow when it views answers
     "undisclosed_data",  # a caller may call what serves a data class that it is not shown
+    "unreceivable_data",  # an operation takes a data class that is not disclosed to its own service
     "undescribed_data",  # answers without a schema, beside others in which data is declared
+    "undeclared_data",  # sampled answers hold what looks like personal data or a secret, and nothing declares it
     "guardrail_refuted",  # a grant allows what a guardrail forbids
     "guardrail_unknown",  # a guardrail that is neither proven nor refuted
     "never_applies",  # a policy that holds for no call

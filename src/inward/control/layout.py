@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SYSTEM_FILE = "inward.yaml"
 STATE = ".inward"
+UNDECLARED = "undeclared.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,23 @@ class ServiceFolder:
 
     @property
     def app_socket(self) -> Path:
-        """Where the service itself listens, if it can use a Unix socket."""
+        """Where Envoy reaches the service itself, if that can use a Unix socket; a guarded one when it was asked."""
         return self.path / "app.sock"
+
+    @property
+    def own_socket(self) -> Path:
+        """Where the program of a guarded service listens."""
+        return self.path / "own.sock"
+
+    @property
+    def asked_socket(self) -> Path:
+        """The same socket under another name, while its program is being asked."""
+        return self.path / "ask.sock"
+
+    @property
+    def new_socket(self) -> Path:
+        """What is about to become `app_socket`."""
+        return self.path / "new.sock"
 
     @property
     def bootstrap(self) -> Path:
@@ -99,6 +115,11 @@ class Layout:
     def bundle(self) -> Path:
         """A copy of the system folder as it is enforced: the last one without a mistake."""
         return self.run / "bundle"
+
+    @property
+    def undeclared(self) -> Path:
+        """What sampled answers were found to hold that nobody declared: counts, no values."""
+        return self.state / UNDECLARED
 
     @property
     def token_key(self) -> Path:

@@ -24,10 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inward.catalog.document import shown
+from inward.catalog.protobuf.descriptors import SUFFIXES as DESCRIPTOR_SUFFIXES
+from inward.catalog.protobuf.sources import SUFFIX as PROTO_SUFFIX
 from inward.catalog.system import FILE
 from inward.control.bundle import Policy, load_policy
 from inward.errors import BadInputError, InvalidSystemError, Mistake, Place
 from inward.policy.loading.load import SUFFIX
+from inward.policy.resources.load import SUFFIX as TYPES_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +41,7 @@ MAX_FILES = 10_000  # copied
 MAX_BYTES = 256 << 20  # of all files that are copied
 MAX_NAME = 1_000  # characters of what a person names
 _LINK, _SUBMODULE = "120000", "160000"  # modes of entries of a git tree
-_SUFFIXES = (".yaml", ".yml", ".json", SUFFIX)
+_SUFFIXES = (".yaml", ".yml", ".json", PROTO_SUFFIX, *DESCRIPTOR_SUFFIXES, SUFFIX, TYPES_SUFFIX)
 _POLICIES = ("policies", "guardrails.cedar")
 _KEPT = ("GIT_CONFIG", "GIT_CEILING_DIRECTORIES")  # how a person sets up git; all else points it at another repository
 _SETTINGS: Final = {
@@ -295,7 +298,7 @@ class _Copy:
             return False
 
     def _leave_out(self, name: str, why: str) -> None:
-        if name in _POLICIES or (_is_beside_policies(name) and name.lower().endswith(SUFFIX)):
+        if name in _POLICIES or (_is_beside_policies(name) and name.lower().endswith((SUFFIX, TYPES_SUFFIX))):
             self._mistakes.append(Mistake(Place(shown(name)), f"`{shown(name)}` {why}", "put the file itself there"))
 
 

@@ -22,6 +22,11 @@ class RunningService(msgspec.Struct, frozen=True, kw_only=True):
     credential: str
     app: str | None
 
+    @property
+    def serves_tls(self) -> bool:
+        """Whether the service takes calls itself, with no Envoy in front."""
+        return self.listen is not None and self.app == self.listen
+
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A run: the control process, and the services that it started."""

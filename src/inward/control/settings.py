@@ -26,6 +26,7 @@ class Settings:
     log_file_bytes: int = 64 * 1024 * 1024
     reload_seconds: float = 0.15  # how often the system folder is looked at
     start_seconds: float = 60.0  # how long a service may take until it listens
+    sampling: bool = True  # whether answers are looked at for undeclared data
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -41,6 +42,7 @@ class Settings:
             authority=authority,
             passphrase=passphrase.encode() if passphrase else None,
             buffered_log=_switch(environment, "INWARD_BUFFERED_LOG"),
+            sampling=_switch(environment, "INWARD_SAMPLING", default=True),
         )
 
 
@@ -57,8 +59,8 @@ def _seconds(environment: Mapping[str, str], name: str, default: timedelta) -> t
     return timedelta(seconds=seconds)
 
 
-def _switch(environment: Mapping[str, str], name: str) -> bool:
+def _switch(environment: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     text = environment.get(name, "").lower()
     if text not in {"", "0", "1", "false", "true"}:
         raise BadInputError(f"`{name}` is `{text}`", hint="give 1 or 0")
-    return text in {"1", "true"}
+    return text in {"1", "true"} if text else default

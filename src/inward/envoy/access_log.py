@@ -11,25 +11,39 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from inward.envoy.resources.grpc import UNAUTHENTICATED
 from inward.envoy.resources.proto import FILE_LOG, Resource, extension
 from inward.envoy.resources.rbac import SLOW
 from inward.envoy.resources.slow_filter import DECISION_HEADER, EXT_AUTHZ_METADATA
+from inward.envoy.views.source import (
+    ANSWERED_BY_LUA_DETAILS,
+    NOT_ADMITTED_DETAILS,
+    REFUSED_DETAILS,
+    REQUEST_TOO_LONG_DETAILS,
+    TOO_LONG_DETAILS,
+    VERDICT_KEY,
+    VIEW_METADATA,
+)
 from inward.errors import InwardError
 from inward.policy.decision import Reason
 from inward.record.call import Call
-from inward.record.verdict import HEADER, parse_verdict
+from inward.record.verdict import HEADER, Verdict, parse_verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inward.catalog.model import Catalog
 
+CONNECTED = 200
 PROXY_AUTHENTICATION_REQUIRED = 407
 BAD_REQUEST = 400
 SERVER_ERROR = 500
 ANSWERED = "via_upstream"
-_HUNG_UP = "DC"
+_HUNG_UP = frozenset({"DC", "DR"})  # the caller ended its connection, or its stream of HTTP/2
 _DENIED = "rbac_access_denied"
 _RBAC = "envoy.filters.http.rbac"
 VERDICT_METADATA = "inward.guard"  # where the ingress puts what the service's guard said
+_REFUSED_DETAILS = {REFUSED_DETAILS, TOO_LONG_DETAILS, REQUEST_TOO_LONG_DETAILS, ANSWERED_BY_LUA_DETAILS}
 _SAID = frozenset(Reason) - {Reason.GRANTED} | {None}  # reasons that a guard can give
 
 
@@ -45,6 +59,7 @@ _REQUEST = {
     "m": "%REQ(:METHOD)%",
     "p": "%PATH(NQ)%",
     "s": "%RESPONSE_CODE%",
+    "gs": "%GRPC_STATUS_NUMBER%",
     "f": "%RESPONSE_FLAGS%",
     "d": "%RESPONSE_CODE_DETAILS%",
     "us": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
@@ -63,6 +78,7 @@ INGRESS_FIELDS = {
     "sn": f"%DYNAMIC_METADATA({_RBAC}:shadow_effective_policy_id)%",
     "slow": f"%DYNAMIC_METADATA({EXT_AUTHZ_METADATA}:{DECISION_HEADER})%",
     "g": f"%DYNAMIC_METADATA({VERDICT_METADATA}:{HEADER})%",
+    "w": f"%DYNAMIC_METADATA({VIEW_METADATA}:{VERDICT_KEY})%",
 }
 
 EGRESS_FIELDS = {"e": "e", **_REQUEST, "a": "%REQ(:AUTHORITY)%", "ub": "%UPSTREAM_WIRE_BYTES_SENT%"}
@@ -85,6 +101,7 @@ class _Line(msgspec.Struct):
     m: str | None = None
     p: str | None = None
     s: int | None = None
+    gs: int | None = None
     f: str | None = None
     d: str | None = None
     us: int | None = None
@@ -98,6 +115,7 @@ class _Line(msgspec.Struct):
     sn: str | None = None
     slow: str | None = None
     g: str | None = None
+    w: str | None = None
     a: str | None = None
     ub: int | None = None
     peer_address: str | None = None
@@ -167,6 +185,8 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
         reason, policies = _reason(entry.slow or Reason.SLOW_PATH_DOWN)
     if reason == Reason.NO_GRANT and caller is None:
         reason = Reason.UNKNOWN_CALLER
+    if reason == Reason.GRANTED and entry.d == NOT_ADMITTED_DETAILS:
+        reason, policies = Reason.SLOW_PATH_DOWN, ()
     refused = reason != Reason.GRANTED
     call = Call(
         time=entry.t,
@@ -183,6 +203,7 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
         mode="observe" if observed else "enforce",
         policy_version=entry.v,
         status=entry.s or None,
+        grpc_status=entry.gs,
         duration_us=entry.us,
         bytes_in=entry.bi,
         bytes_out=entry.bo,
@@ -190,7 +211,36 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
         detail=None if entry.d == ANSWERED else _detail(entry.d, _flags(entry.f)),
         src=src,
     )
+    if entry.w is not None or entry.d == REFUSED_DETAILS:
+        return _viewed_call(call, entry, catalog)
     return call if entry.g is None or entry.d != ANSWERED else _guarded_call(call, entry.g, catalog)
+
+
+def _viewed_call(call: Call, entry: _Line, catalog: Catalog) -> Call:
+    """Return the call with what its Envoy withheld of the answer."""
+    said = parse_verdict(entry.w) if entry.w is not None else None
+    verdict = said or Verdict()
+    refused = entry.d in _REFUSED_DETAILS
+    if not refused and entry.d != ANSWERED:
+        return call  # nobody was given an answer of the service
+    call = msgspec.structs.replace(
+        call,
+        withheld=_declared(verdict.withheld, catalog),
+        sent=_declared(verdict.sent, catalog),
+        detail="more was withheld" if verdict.more else call.detail,
+    )
+    # Without a verdict the filter itself failed. An error that was kept, without its page, is no refusal.
+    reason = Reason.UNVIEWABLE if said is None else verdict.reason
+    if call.decision == "deny" or reason is None or not (refused or verdict.observed):
+        return call
+    return msgspec.structs.replace(
+        call,
+        decision="deny",
+        carried_out="allow" if verdict.observed else "deny",
+        reason=reason,
+        policies=(),
+        mode="observe" if verdict.observed else call.mode,
+    )
 
 
 def _guarded_call(call: Call, said: str, catalog: Catalog) -> Call:
@@ -198,8 +248,9 @@ def _guarded_call(call: Call, said: str, catalog: Catalog) -> Call:
     verdict = parse_verdict(said)
     if verdict is None or verdict.reason not in _SAID:
         return msgspec.structs.replace(call, detail="what the service says as its guard cannot be read")
-    withheld = tuple(name for name in verdict.withheld if name in catalog.data_classes)
-    call = msgspec.structs.replace(call, withheld=withheld, detail="more was withheld" if verdict.more else None)
+    withheld, sent = (_declared(names, catalog) for names in (verdict.withheld, verdict.sent))
+    detail = "more was withheld" if verdict.more else None
+    call = msgspec.structs.replace(call, withheld=withheld, sent=sent, detail=detail)
     if verdict.reason is None or call.decision == "deny":
         return call
     return msgspec.structs.replace(
@@ -213,6 +264,10 @@ def _guarded_call(call: Call, said: str, catalog: Catalog) -> Call:
     )
 
 
+def _declared(names: Iterable[str], catalog: Catalog) -> tuple[str, ...]:
+    return tuple(name for name in names if name in catalog.data_classes)
+
+
 def _unknown_caller(peer: str | None) -> str | None:
     # INVARIANT: what stands here is never a service's name, whatever name a certificate bears.
     return peer if peer is not None and peer.startswith("spiffe://") else None
@@ -221,13 +276,16 @@ def _unknown_caller(peer: str | None) -> str | None:
 def _egress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call | None:
     if entry.d == ANSWERED:
         return None  # the callee's ingress tells this call
-    if entry.ub and _HUNG_UP in (entry.f or "").split(","):
+    if entry.ub and _HUNG_UP.intersection((entry.f or "").split(",")):
         return None  # so it does if the caller hung up when the request had gone out
+    if entry.m == "CONNECT" and entry.s == CONNECTED:
+        return None  # a tunnel: the calls that come out of it are told each for itself
     authority = (entry.a or "").rpartition("@")[2].lower()  # what stands before an `@` is somebody's password
     callee = catalog.services.get(re.sub(r":[0-9]*$", "", authority))
     reason = Reason.UNREACHABLE
     if entry.d == "direct_response":
-        reason = Reason.BAD_CREDENTIAL if entry.s == PROXY_AUTHENTICATION_REQUIRED else Reason.UNKNOWN_SERVICE
+        refused = entry.s == PROXY_AUTHENTICATION_REQUIRED or entry.gs == UNAUTHENTICATED
+        reason = Reason.BAD_CREDENTIAL if refused else Reason.UNKNOWN_SERVICE
     elif BAD_REQUEST <= (entry.s or 0) < SERVER_ERROR:
         reason = Reason.BAD_REQUEST
     # INVARIANT: only what met a route had the credential. All else may be any process of the machine, and is not
@@ -245,6 +303,7 @@ def _egress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call
         reason=reason,
         enforcer="egress",
         status=entry.s or None,
+        grpc_status=entry.gs,
         duration_us=entry.us,
         bytes_in=entry.bi,
         bytes_out=entry.bo,

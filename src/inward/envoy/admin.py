@@ -1,4 +1,4 @@
-"""Envoy's admin interface on its Unix socket: is it live, what does it really enforce, reopen the log."""
+"""Envoy's admin interface on its Unix socket: is it live, what does it really enforce, reopen the log, tap answers."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ class Admin:
     socket: Path
     seconds: float = 2.0
 
-    async def _ask(self, method: str, target: str) -> bytes:
-        request = f"{method} {target} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n"
+    async def _ask(self, method: str, target: str, sent: bytes = b"", more_seconds: float = 0.0) -> bytes:
+        length = f"content-length: {len(sent)}\r\n" if sent else ""
+        request = f"{method} {target} HTTP/1.1\r\nhost: admin\r\n{length}connection: close\r\n\r\n"
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout(self.seconds + more_seconds):
                 reader, writer = await asyncio.open_unix_connection(str(self.socket))
                 try:
-                    writer.write(request.encode())
+                    writer.write(request.encode() + sent)
                     answer = await _whole(reader)
                 finally:
                     writer.close()
@@ -69,6 +70,10 @@ class Admin:
     async def reopen_logs(self) -> None:
         """Make Envoy open its access log anew, through its path."""
         await self._ask("POST", "/reopen_logs")
+
+    async def tap(self, request: bytes, seconds: float) -> bytes:
+        """Attach a tap (`envoy.tap`) that takes itself off within so many seconds, and return what it has seen."""
+        return await self._ask("POST", "/tap", request, seconds)
 
     async def versions(self) -> dict[str, str]:
         """Return the version of every watched file as Envoy enforces it now, by the name of its statistic."""

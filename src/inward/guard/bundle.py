@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inward.catalog.protobuf.carried import memo_of
+from inward.catalog.protobuf.compiler import INSTALL
 from inward.catalog.system import load_system
 from inward.errors import InwardError
 from inward.guard.core import Core
@@ -65,6 +67,11 @@ class FollowedBundle:
             return None
         self._look_at = now + LOOK_SECONDS
         return self._core
+
+    @property
+    def version(self) -> str:
+        """The version of the policies in force."""
+        return self._version
 
     def follow(self) -> Core:
         """Take over the version that is current, and return the guard in force; may take a second, and never raises."""
@@ -119,9 +126,12 @@ class FollowedBundle:
         return self._pointer.with_name(version)
 
     def _load_version(self, folder: Path) -> Core | None:
-        loaded = load_system(folder)
+        loaded = load_system(folder, memo_of(folder))
         catalog = loaded.catalog
         if catalog is None or loaded.mistakes:
+            lacking = next((each for each in loaded.mistakes if each.hint.startswith(INSTALL)), None)
+            if lacking is not None:
+                raise GuardError(f"the system has gRPC services: {lacking.what}", hint=lacking.hint)
             return None
         policies, mistakes = load_policies(folder, catalog)
         if mistakes or policies is None:
@@ -135,7 +145,7 @@ class FollowedBundle:
         service = catalog.services.get(self._service)
         if service is None:
             raise GuardError(f"the system has no service `{self._service}`")
-        if "{socket}" not in (service.run or ""):
+        if "{socket}" not in (service.run or "") and not service.serves_tls:
             raise GuardError(
                 f"the program of `{service.name}` does not listen on a Unix socket, so anybody could say who calls it",
                 hint="write `{socket}` into its `run` line",

@@ -6,42 +6,55 @@
    identity, which that Envoy verified and wrote anew. Whatever a caller itself claims was dropped there.
 2. Resolve the operation: exactly one documented operation has this method and path.
 3. Decide: the same policies and the same engine that made Envoy's rules.
-4. Say what there is to record: a refusal, with its reason and policies.
+4. Hold the request against what the service itself may receive: a class that is not disclosed to it must not be sent
+   to it. Of parameters that is known at once; of a body when it is there, which `Admission.received` is told.
+5. Say what there is to record: a refusal, with its reason and policies.
 
 `Admission.show` views the answer:
 
-5. Where the operation's answers may hold classes that are not disclosed to the caller, what is shown is a view; an
+6. Where the operation's answers may hold classes that are not disclosed to the caller, what is shown is a view; an
    answer that has none is refused. What was withheld is to be recorded too.
+
+What a handler asks about objects while it runs is decided by `guard.objects`; what that refused, an answer must wait
+for: `Admission.object_refusal` takes its place.
 
 In mode observe nothing is refused and nothing is withheld: what would be, is said. Which answer of the operation it is
 makes no difference to a view: what any answer declares at a place is withheld there in all, since an error page that
 nobody described can be a whole record.
 
-The adapter must do the rest: give the moment, carry out `refused`, pass on the verdict, keep an answer back until it is
-viewed, and ask the application for nothing that has no view (`guard.answer` has both).
+The adapter must do the rest: give the moment, carry out `refused`, pass on the verdict, keep a body back where there is
+a `search` (`guard.bodies.sent`), keep an answer back until it is viewed, and ask the application for nothing that has
+no view (`guard.bodies.answer` has both).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from inward.catalog.model import Mode
 from inward.catalog.resolve import Resolver
-from inward.guard.answer import Answer, refusal, unviewable, viewed
-from inward.guard.places import UnviewableError
-from inward.guard.view import View
+from inward.guard.bodies.answer import Answer, refusal, unviewable, viewed
+from inward.guard.bodies.search import Search, fields_of
+from inward.guard.bodies.sent import NOTHING_FOUND, Found
+from inward.guard.bodies.view import View
+from inward.guard.objects import NoQuestions, ObjectQuestions
+from inward.guard.onward import Onward
+from inward.guard.user import ClaimedUser
 from inward.identity.forwarded import peer_of
 from inward.policy.decision import Decision, Reason
 from inward.policy.disclosures import Disclosures
 from inward.policy.request import Request
+from inward.policy.resources.model import ResourceError
 from inward.record.verdict import Verdict
+from inward.viewing.places import UnviewableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from inward.catalog.model import Catalog, Operation, Service, Undisclosed
+    from inward.identity.user_token import EndUser
     from inward.policy.decide import Engine
 
 MAX_VIEWS = 10_000  # kept ready, one for each caller, operation and set of withheld classes
@@ -51,6 +64,7 @@ _BAD_IDENTITY = Decision(allowed=False, reason=Reason.BAD_IDENTITY)
 _UNKNOWN_CALLER = Decision(allowed=False, reason=Reason.UNKNOWN_CALLER)
 _UNKNOWN_OPERATION = Decision(allowed=False, reason=Reason.UNKNOWN_OPERATION)
 _NOTHING_TO_SAY = Verdict()
+_NO_CLASSES: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class Inbound:
 
     `path` is as it stood in the request line, without the query, and `query` without `?`. `forwarded` are all values of
     `x-forwarded-client-cert`. `private`: it came over a Unix socket. `reference` is the request's id, set by Envoy.
+    `probe`: somebody asks whether there is a guard, which is refused in every mode unless it comes with an identity.
     """
 
     method: str
@@ -68,6 +83,9 @@ class Inbound:
     private: bool
     reference: str
     traceparent: str | None = None
+    probe: bool = False
+    verified: str | None = None  # the SPIFFE ID of a connection by TLS that the guard's own server verified
+    passed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # headers for `guard.onward`
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +100,46 @@ class Call:
     operation: str | None
     reference: str
     traceparent: str | None
+    onward: Onward | None = field(default=None, repr=False, compare=False)  # for clients, such as `inward.guard.httpx`
+    claimed: ClaimedUser | None = field(default=None, repr=False, compare=False)
+    objects: ObjectQuestions | NoQuestions | None = field(default=None, repr=False, compare=False)
+
+    def enforce(self, operation: str, resource: object, *, type: str | None = None) -> None:  # noqa: A002 - Cedar's word
+        """Raise `RefusedError` unless the caller may do an operation of this service to an object.
+
+        Of `resource` (a mapping, or anything with attributes) those attributes are read that the service's
+        `.cedarschema` declares for `type`, or for the name of its class. Once refused, the call is answered by 403
+        whatever the handler answers. `ResourceError` where the object is not as declared, which refuses too.
+        """
+        self._questions.enforce(operation, resource, type)
+
+    def allows(self, operation: str, resource: object, *, type: str | None = None) -> bool:  # noqa: A002 - Cedar's word
+        """Return whether the caller may do that, for lists; `enforce` says what it takes. In mode observe: true."""
+        return self._questions.allows(operation, resource, type)
+
+    @property
+    def user(self) -> EndUser | None:
+        """The end user on whose behalf this is, as a token proves; None where none does: see `identity.user_token`."""
+        return self.claimed.proven() if self.claimed is not None else None
+
+    @property
+    def _questions(self) -> ObjectQuestions | NoQuestions:
+        if self.objects is None:
+            raise ResourceError("this call comes from no guard, so there are no policies to ask")
+        return self.objects
+
+
+# The call where nothing is guarded (`allow_unguarded`), so that handlers which ask about it run there too.
+UNGUARDED = Call(None, None, "", None, objects=NoQuestions())
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What was decided about a request. `withheld` says of each class at stake what becomes of it in the answer."""
+    """What was decided about a request. `withheld` says of each class at stake what becomes of it in the answer.
+
+    `found` is what is known of the classes in the request that the service may not receive. Where there is a `search`,
+    more must be looked for in its body, in mode observe too.
+    """
 
     call: Call
     decision: Decision
@@ -94,6 +147,8 @@ class Admission:
     withheld: Mapping[str, Undisclosed]
     view: View | None  # None where the answer is handed on as it is
     unviewable: bool = False  # whether there ought to be a view, and none can be made
+    found: Found = NOTHING_FOUND
+    search: Search | None = None
 
     @property
     def refused(self) -> bool:
@@ -109,23 +164,42 @@ class Admission:
     def verdict(self) -> Verdict | None:
         """What is to be recorded before the answer is known; None for nothing."""
         observed = self.mode is Mode.OBSERVE
-        denied = not self.decision.allowed
+        decision = self.decision
+        if decision.allowed and self.call.objects is not None and self.call.objects.refused is not None:
+            decision = self.call.objects.refused
+        denied = not decision.allowed
         if not denied and not (observed and self.withheld):
             return None
         return Verdict(
-            reason=self.decision.reason if denied else None,
-            policies=self.decision.policies if denied else (),
+            reason=decision.reason if denied else None,
+            policies=decision.policies if denied else (),
             withheld=tuple(sorted(self.withheld)) if observed else (),
+            sent=tuple(sorted(self.found.classes)),
             observed=observed,
         )
 
     def refusal(self) -> tuple[Answer, Verdict]:
         """Return what a refused caller gets, and what is recorded."""
-        return refusal(self.decision.reason, FORBIDDEN, self.call.reference), self.verdict or _NOTHING_TO_SAY
+        return refusal(self.decision.reason, self.found.status, self.call.reference), self.verdict or _NOTHING_TO_SAY
+
+    def object_refusal(self) -> tuple[Answer, Verdict] | None:
+        """Return what takes the place of an answer in which an object was refused, and what is recorded; else None."""
+        refused = self.call.objects.carried_out if self.call.objects is not None else None
+        if refused is None:
+            return None
+        answer = refusal(refused.reason, FORBIDDEN, self.call.reference)
+        return answer, Verdict(reason=refused.reason, policies=refused.policies)
+
+    def received(self, found: Found) -> Admission:
+        """Step 4, for a body: return what is decided about the request with that."""
+        classes = self.found.classes | found.classes
+        both = Found(classes, None if self.found.classes else found.unreadable)
+        decision = self.decision if both.decision is None else both.decision
+        return replace(self, decision=decision, found=both, search=None)
 
     def show(self, method: str, answer: Answer) -> tuple[Answer, Verdict | None]:
-        """Step 5: return what is shown of an answer that was held back, and what is recorded."""
-        if self.view is None:
+        """Step 6: return what is shown of an answer that was held back, and what is recorded."""
+        if self.view is None or self.object_refusal() is not None:
             return self.unviewable_answer(answer.status)
         try:
             shown, cut = viewed(self.view, method, answer)
@@ -135,6 +209,8 @@ class Admission:
 
     def unviewable_answer(self, status: int) -> tuple[Answer, Verdict]:
         """Return what takes the place of an answer of that status which has no view, and what is recorded."""
+        if (instead := self.object_refusal()) is not None:
+            return instead
         answer, refused = unviewable(status, self.call.reference)
         return answer, Verdict(reason=Reason.UNVIEWABLE if refused else None, withheld=tuple(sorted(self.withheld)))
 
@@ -142,7 +218,7 @@ class Admission:
 class Core:
     """The guard of one service, under one version of the policies.
 
-    `key` makes tokens: see `guard.view.View`.
+    `key` makes tokens: see `guard.bodies.view.View`.
     """
 
     def __init__(self, catalog: Catalog, engine: Engine, service: Service, key: bytes = b"") -> None:
@@ -153,39 +229,91 @@ class Core:
         self._resolver = Resolver(service)
         self._disclosures = Disclosures(catalog, engine)
         self._at_stake = {operation.id: operation.answers.classes for operation in service.operations}
+        self._taken = {operation.id: taken for operation in service.operations if (taken := _taken(operation))}
         self._views: dict[tuple[str, str, frozenset[str]], tuple[Mapping[str, Undisclosed], View | None]] = {}
+        self._searches: dict[tuple[str, frozenset[str]], Search] = {}
 
     def admit(self, inbound: Inbound, now: datetime) -> Admission:
         """Decide about a request at a moment, which has a time zone. Nothing in a request makes it raise."""
         # 1. Authenticate the peer.
-        peer = peer_of(inbound.forwarded[0]) if inbound.private and len(inbound.forwarded) == 1 else None
+        peer = self._peer(inbound)
         caller = self._catalog.by_spiffe_id(peer) if peer is not None else None
         # 2. Resolve the operation.
         resolved = self._resolver.resolve(inbound.method, inbound.path)
         operation = resolved[0] if resolved is not None else None
+        mode = operation.mode if operation is not None else self.service.mode
+        request = Request(
+            caller.name if caller is not None else "",
+            operation.id if operation is not None else "",
+            inbound.path,
+            inbound.query,
+        )
+        onward = Onward(inbound.passed, self._catalog.services)
         call = Call(
-            caller.name if caller is not None else None,
-            operation.id if operation is not None else None,
+            request.caller or None,
+            request.operation or None,
             inbound.reference,
             inbound.traceparent,
+            onward,
+            ClaimedUser(onward.user_token, self._catalog.users, now),
+            ObjectQuestions(self._engine, self.service.name, self._at_stake.keys(), request, mode, now),
         )
-        mode = operation.mode if operation is not None else self.service.mode
         if caller is None:
             refused = _BAD_IDENTITY if peer is None else _UNKNOWN_CALLER
-            return Admission(call, refused, mode, {}, None)
+            return Admission(call, refused, Mode.ENFORCE if inbound.probe else mode, {}, None)
         if operation is None:
             return Admission(call, _UNKNOWN_OPERATION, mode, {}, None)
         # 3. Decide.
-        request = Request(caller.name, operation.id, inbound.path, inbound.query)
         decision = self._engine.decide(request, now)
-        # 4. What there is to record follows from the admission. 5. What may be withheld:
+        # 4. Hold the request against what the service may receive.
+        found, search = NOTHING_FOUND, None
+        if operation.id in self._taken and decision.allowed:
+            found, search = self._sent(operation, inbound.query, now)
+            decision = decision if found.decision is None else found.decision
+        # 5. What there is to record follows from the admission. 6. What may be withheld:
         classes = self._at_stake[operation.id]
         withheld = self._disclosures.withheld(caller.name, classes, now) if classes else classes
         if not withheld:
-            return Admission(call, decision, mode, {}, None)
+            return Admission(call, decision, mode, {}, None, found=found, search=search)
         told, view = self._view(caller.name, operation, withheld)
         held_back = mode is Mode.ENFORCE
-        return Admission(call, decision, mode, told, view if held_back else None, held_back and view is None)
+        view, unviewable = (view, view is None) if held_back else (None, False)
+        return Admission(call, decision, mode, told, view, unviewable, found, search)
+
+    def _peer(self, inbound: Inbound) -> str | None:
+        if self.service.serves_tls:  # no Envoy wrote its headers, whichever way they came
+            return inbound.verified
+        return peer_of(inbound.forwarded[0]) if inbound.private and len(inbound.forwarded) == 1 else None
+
+    def undisclosed(self, operation: Operation, now: datetime) -> frozenset[str]:
+        """Return the classes of an operation's requests that are not disclosed to the service itself."""
+        taken = self._taken.get(operation.id, _NO_CLASSES)
+        return self._disclosures.withheld(self.service.name, taken, now) if taken else taken
+
+    def _sent(self, operation: Operation, query: str, now: datetime) -> tuple[Found, Search | None]:
+        """Return what a request holds by its parameters, and what is to be looked for in its body, if anything is."""
+        undisclosed = self.undisclosed(operation, now)
+        if not undisclosed:
+            return NOTHING_FOUND, None
+        held: set[str] = set()
+        parameters = [each for each in operation.parameters if not undisclosed.isdisjoint(each.classes)]
+        if parameters:
+            given = set(fields_of(query.encode("latin-1", "replace")))
+            for each in parameters:
+                if each.where == "path" or each.name in given:
+                    held.update(undisclosed.intersection(each.classes))
+        in_body = undisclosed & operation.body.classes
+        return (Found(frozenset(held)) if held else NOTHING_FOUND), self._search(operation, in_body)
+
+    def _search(self, operation: Operation, classes: frozenset[str]) -> Search | None:
+        if not classes:
+            return None
+        search = self._searches.get((operation.id, classes))
+        if search is None:
+            if len(self._searches) >= MAX_VIEWS:
+                self._searches.clear()
+            search = self._searches[operation.id, classes] = Search(operation.body, classes)
+        return search
 
     def _view(
         self, caller: str, operation: Operation, withheld: frozenset[str]
@@ -201,3 +329,8 @@ class Core:
                 self._views.clear()
             found = self._views[caller, operation.id, withheld] = (told, view)
         return found
+
+
+def _taken(operation: Operation) -> frozenset[str]:
+    """Return the classes that a request to an operation may hold, in its body and in its parameters."""
+    return operation.body.classes.union(*(parameter.classes for parameter in operation.parameters))

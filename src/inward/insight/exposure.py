@@ -46,6 +46,18 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
+class Taking:
+    """An operation whose requests may hold a class, at `places`: JSONPath in the body, or the place of a parameter.
+
+    `disclosed` is whether the class is disclosed to the service itself; where it is not, it must not be sent to it.
+    """
+
+    operation: Operation
+    places: tuple[str, ...]
+    disclosed: Standing
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """A caller that may call an operation which serves a class. `disclosed` is `never` for one that may not see it."""
 
@@ -70,7 +82,7 @@ class Exposure:
 
     data_class: DataClass
     served: tuple[Serving, ...]
-    sent: tuple[Operation, ...]  # whose requests carry it: in the body or in a parameter
+    sent: tuple[Taking, ...]
     viewers: tuple[Viewer, ...]
     seen: dict[tuple[str, str, bool], Sighting] = field(default_factory=dict)  # by caller, operation, disclosed
 
@@ -78,13 +90,13 @@ class Exposure:
 def exposures(catalog: Catalog, engine: Engine, now: datetime) -> list[Exposure]:
     """Return the exposure of each class at a moment, a class before those under it, without anything recorded."""
     served: dict[str, list[Serving]] = defaultdict(list)
-    sent: dict[str, list[Operation]] = defaultdict(list)
+    sent: dict[str, list[Taking]] = defaultdict(list)
     callers: dict[str, list[tuple[str, Standing]]] = {}
     for operation in catalog.operations.values():
         for name, places in _places(operation).items():
             served[name].append(Serving(operation, places))
-        for name in operation.body.classes.union(*(parameter.classes for parameter in operation.parameters)):
-            sent[name].append(operation)
+        for name, places in _places_sent(operation).items():
+            sent[name].append(Taking(operation, places, disclosed(engine, operation.service, name, now)))
     for name in {each.operation.id for servings in served.values() for each in servings}:
         cells = ((cell.caller, standing(cell, now)) for cell in engine.index.cells_of(name))
         callers[name] = [(caller, may_call) for caller, may_call in cells if may_call != "never"]
@@ -173,6 +185,8 @@ class Sightings:
 
 def _was_answered(call: Call) -> bool:
     succeeded = call.status is not None and HTTPStatus.OK <= call.status < HTTPStatus.MULTIPLE_CHOICES
+    if call.grpc_status:
+        succeeded = bool(call.bytes_out)  # messages that were sent before it failed
     return succeeded and call.enforcer == "ingress" and call.carried_out == "allow"
 
 
@@ -186,12 +200,23 @@ def _moment(time: str) -> datetime | None:
 
 def _places(operation: Operation) -> dict[str, tuple[str, ...]]:
     """Return for each class in an operation's answers where it stands."""
+    shapes = (*operation.answers.by_status.values(), operation.answers.otherwise)
+    return _by_class(place for shape in shapes for place in places_of(shape))
+
+
+def _places_sent(operation: Operation) -> dict[str, tuple[str, ...]]:
+    """Return for each class in an operation's requests where it stands."""
+    parameters = ((name, f"{each.where} {each.name}") for each in operation.parameters for name in each.classes)
+    places = _by_class((*parameters, *places_of(operation.body)))
+    return dict.fromkeys(sorted(operation.body.classes), ()) | places
+
+
+def _by_class(places: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     found: dict[str, dict[str, None]] = defaultdict(dict)
-    for shape in (*operation.answers.by_status.values(), operation.answers.otherwise):
-        for name, place in places_of(shape):
-            if len(found[name]) < MOST_PLACES:
-                found[name][place] = None
-    return {name: tuple(places) for name, places in found.items()}
+    for name, place in places:
+        if len(found[name]) < MOST_PLACES:
+            found[name][place] = None
+    return {name: tuple(each) for name, each in found.items()}
 
 
 def places_of(shape: Shape) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,10 @@ What is decided for a cell (a caller and an operation) at a moment:
 6. A forbid that holds refuses, else a permit that holds allows, else the call is refused.
 
 Steps 1 to 3 are looked up; steps 4 to 6 ask Cedar about the few policies of the cell, not about all.
+
+Whether a caller may call an operation, and whether it may do that to one object, are two decisions: a policy is about
+the one or the other by its scope, and an enforcer that has an object needs both. An object is held to its declared type
+before any policy is asked, also where none reads it: what is not as declared is a `ResourceError`, and allows nothing.
 """
 
 from __future__ import annotations
@@ -19,24 +23,28 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import cedarpy
 from cedarpy import pst
 
 from inward.policy.decision import Decision, Reason
 from inward.policy.index import Index
-from inward.policy.model import Cell
+from inward.policy.loading.rules import Parsed
+from inward.policy.model import Cell, Disclosure
 from inward.policy.request import BadParameterError, Read, build_context, cedar_datetime, reads_of
-from inward.policy.schema import DISCLOSE, entities_of
+from inward.policy.resources.values import entity_of
+from inward.policy.schema import DISCLOSE, entities_for, entities_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from inward.catalog.model import Catalog, Operation
-    from inward.policy.model import Disclosure, Policies, Policy
+    from inward.policy.model import ObjectCell, Policies, Policy
     from inward.policy.request import Request
+    from inward.policy.resources.model import Resource
 
 MAX_CELLS = 50_000  # kept ready; others are made again when they are asked for
 _UNKNOWN_CALLER: Final = Decision(allowed=False, reason=Reason.UNKNOWN_CALLER)
@@ -51,6 +59,7 @@ class Engine:
 
     def __init__(self, catalog: Catalog, policies: Policies, *, max_cells: int = MAX_CELLS) -> None:
         self._catalog = catalog
+        self._resources = policies.resources
         self._index = Index(catalog, policies)
         self._entities = cedarpy.Entities.from_json_str(json.dumps(entities_of(catalog)))
         # Two generations bound the cells without any bookkeeping on a hit: when the young one is full it
@@ -59,6 +68,7 @@ class Engine:
         self._young: dict[tuple[str, str], _Ready] = {}
         self._old: dict[tuple[str, str], _Ready] = {}
         self._disclosures: dict[tuple[str, str], _Ready] = {}
+        self._objects: dict[tuple[str, str, str], _Ready] = {}
 
     @property
     def index(self) -> Index:
@@ -98,6 +108,40 @@ class Engine:
         phase = ready.phase(now) if ready.moments else ready.only
         return phase if isinstance(phase, Decision) else phase.decide("", "", now)
 
+    def decide_object(self, request: Request, resource: Resource, now: datetime) -> Decision:
+        """Decide whether a caller may do to one object what an operation does, at a moment, which has a time zone.
+
+        It says nothing of the call as a whole, which `decide` does. Raises `ResourceError` where the object is of no
+        type that the operation's service declares, or not as declared.
+        """
+        if request.caller not in self._catalog.services:
+            return _UNKNOWN_CALLER
+        operation = self._catalog.operations.get(request.operation)
+        if operation is None:
+            return _UNKNOWN_OPERATION
+        kind = self._resources.find(operation.service, resource.type)
+        entity = entity_of(resource, kind)
+        key = (request.caller, operation.id, kind.name)
+        ready = self._objects.get(key)
+        if ready is None:
+            if len(self._objects) >= self._generation:
+                self._objects.clear()
+            cell = self._index.object_cell(request.caller, operation.id, kind)
+            ready = self._objects[key] = _Ready(cell, self._entities_for(cell))
+        phase = ready.phase(now) if ready.moments else ready.only
+        return phase if isinstance(phase, Decision) else phase.decide(request.path, request.query, now, entity)
+
+    @cached_property
+    def _entities_by_name(self) -> dict[tuple[str, str], dict[str, Any]]:
+        return {(each["uid"]["type"], each["uid"]["id"]): each for each in entities_of(self._catalog)}
+
+    def _entities_for(self, cell: ObjectCell) -> cedarpy.Entities:
+        """Return the entities that the policies of a cell can know of: an object is added to them for each decision."""
+        named = {uid for policy in (*cell.permits, *cell.forbids) for uid in Parsed.of(policy.pst).entities}
+        wanted = {(str(uid.type), uid.id) for uid in named}
+        wanted |= {("Service", cell.caller), ("Service", cell.type.service), ("Action", cell.operation.id)}
+        return cedarpy.Entities.from_json_str(json.dumps(entities_for(wanted, self._entities_by_name)))
+
     def _ready(self, caller: str, operation: str) -> _Ready:
         key = (caller, operation)
         ready = self._old.get(key) or _Ready(self._index.cell(caller, operation), self._entities)
@@ -116,7 +160,7 @@ class _Ready:
 
     __slots__ = ("_cell", "_entities", "_phases", "moments", "only")
 
-    def __init__(self, cell: Cell | Disclosure, entities: cedarpy.Entities) -> None:
+    def __init__(self, cell: Cell | Disclosure | ObjectCell, entities: cedarpy.Entities) -> None:
         self._cell = cell
         self._entities = entities
         expiries = {policy.expires for policy in (*cell.permits, *cell.forbids) if policy.expires is not None}
@@ -152,7 +196,7 @@ class _Conditional:
 
     def __init__(
         self,
-        cell: Cell | Disclosure,
+        cell: Cell | Disclosure | ObjectCell,
         permits: tuple[Policy, ...],
         forbids: tuple[Policy, ...],
         entities: cedarpy.Entities,
@@ -165,24 +209,22 @@ class _Conditional:
         )
         self._entities = entities
         # a disclosure has no request of its own: its context is the time
-        self._operation: Operation | None = cell.operation if isinstance(cell, Cell) else None
+        self._operation: Operation | None = None if isinstance(cell, Disclosure) else cell.operation
         self._reads: frozenset[Read] = (
             reads_of((*permits, *forbids), self._operation) if self._operation is not None else frozenset()
         )
         self._refusal = Decision(allowed=False, reason=Reason.CONDITION, policies=_ids(permits))
-        action, resource = (
-            (cell.operation.id, ("Service", cell.operation.service))
-            if isinstance(cell, Cell)
-            else (DISCLOSE, ("DataClass", cell.data_class.name))
-        )
-        self._request = {
+        self._request: dict[str, Any] = {
             "principal": {"type": "Service", "id": cell.caller},
-            "action": {"type": "Action", "id": action},
-            "resource": {"type": resource[0], "id": resource[1]},
+            "action": {"type": "Action", "id": DISCLOSE if isinstance(cell, Disclosure) else cell.operation.id},
         }
+        if isinstance(cell, Disclosure):
+            self._request["resource"] = {"type": "DataClass", "id": cell.data_class.name}
+        elif isinstance(cell, Cell):
+            self._request["resource"] = {"type": "Service", "id": cell.operation.service}
 
-    def decide(self, path: str, query: str, now: datetime) -> Decision:
-        """Decide a call or a disclosure of this cell in the phase of `now`."""
+    def decide(self, path: str, query: str, now: datetime, entity: dict[str, Any] | None = None) -> Decision:
+        """Decide a call or a disclosure of this cell in the phase of `now`; `entity` is the object, if there is one."""
         try:
             context = (
                 build_context(self._operation, path, query, now, self._reads)
@@ -191,9 +233,14 @@ class _Conditional:
             )
         except BadParameterError:
             return _BAD_PARAMETER
-        answer = cedarpy.is_authorized(
-            {**self._request, "context": json.dumps(context)}, self._policies, self._entities
-        )
+        asked, entities = {**self._request, "context": json.dumps(context)}, self._entities
+        if entity is not None:
+            asked["resource"] = entity["uid"]
+            try:
+                entities = entities.with_added_json_str(json.dumps([entity]))
+            except ValueError:  # an attribute that Cedar cannot hold, whatever Python can
+                return Decision(allowed=False, reason=Reason.POLICY_ERROR)
+        answer = cedarpy.is_authorized(asked, self._policies, entities)
         said, errors = answer.decision, answer.diagnostics.errors
         if errors or said is cedarpy.Decision.NoDecision:
             return Decision(allowed=False, reason=Reason.POLICY_ERROR, policies=_failed(errors))

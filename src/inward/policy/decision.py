@@ -26,6 +26,9 @@ class Reason(enum.StrEnum):
     UNKNOWN_SERVICE = "unknown_service"  # the egress knows no service of that name
     UNREACHABLE = "unreachable"  # the callee did not answer, or was not who it should be
     UNVIEWABLE = "unviewable"  # the answer may hold a data class that is not disclosed, and it cannot be said where
+    UNDISCLOSED = "undisclosed"  # the request holds a data class that is not disclosed to the service it is sent to
+    UNREADABLE = "unreadable"  # it may hold such a class, and it cannot be said whether
+    RESOURCE = "resource"  # the service asked about an object, and the caller may not do this to it
     SLOW_PATH_DOWN = "slow_path_down"  # the decision point for untranslatable conditions did not answer
 
 

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING
 
 from cedarpy import pst
 
-from inward.policy.model import Cell, Disclosure
-from inward.policy.schema import DISCLOSE, ancestors_of, ancestors_of_data, groups_of
+from inward.policy.model import Cell, Disclosure, ObjectCell
+from inward.policy.resources.model import THE_OBJECT
+from inward.policy.schema import DISCLOSE, ancestors_of, ancestors_of_data, ancestors_of_objects, groups_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from inward.catalog.model import Catalog, DataClass, Operation, Service
     from inward.policy.model import Policies, Policy
+    from inward.policy.resources.model import ResourceType
 
 _UID = tuple[str, str]  # an entity's type and id
 _SERVICE = "Service"
@@ -37,6 +39,7 @@ class Index:
 
     def __init__(self, catalog: Catalog, policies: Policies) -> None:
         self._catalog = catalog
+        self.resources = policies.resources
         self._policies = tuple(policies)
         size = len(self._policies)
         self._principals = _Constraint(size, ((bit, policy.pst.principal) for bit, policy in enumerate(policies)))
@@ -51,6 +54,7 @@ class Index:
         self._of_file = {owner: _bits([*numbers, *everywhere], size) for owner, numbers in by_file.items()}
         self._of_caller: dict[str, int] = {}
         self._of_operation: dict[str, int] = {}
+        self._of_object: dict[tuple[str, str], int] = {}
         self._of_resource: dict[str, int] = {}
         self._of_action_groups: dict[tuple[str, ...], int] = {}
 
@@ -65,6 +69,12 @@ class Index:
         found = self._catalog.data_classes[data_class]
         mask = self.caller_mask(self._catalog.services[caller]) & self.data_mask(found)
         return Disclosure(caller, found, *self.chosen(mask))
+
+    def object_cell(self, caller: str, operation: str, kind: ResourceType) -> ObjectCell:
+        """Return the cell of a service and an operation on objects; `KeyError` for what is not in the catalog."""
+        found = self._catalog.operations[operation]
+        mask = self.caller_mask(self._catalog.services[caller]) & self.object_mask(found, kind)
+        return ObjectCell(caller, found, kind, *self.chosen(mask))
 
     def cells_of(self, operation: str) -> Iterator[Cell]:
         """Yield, in the order of callers, the cells of an operation in which there is a permit.
@@ -130,6 +140,19 @@ class Index:
             if mask:
                 mask &= self._of_groups(groups_of(operation)) | self._actions.naming((_ACTION, operation.id))
             self._of_operation[operation.id] = mask
+        return mask
+
+    def object_mask(self, operation: Operation, kind: ResourceType) -> int:
+        """Return the policies that can apply to calls of an operation as far as they concern objects of a type."""
+        key = (operation.id, kind.name)
+        mask = self._of_object.get(key)
+        if mask is None:
+            owned = self._of_file.get(operation.service, self._guardrails)
+            resource = self._resources.matching((kind.name, THE_OBJECT), ancestors_of_objects(self._catalog, kind))
+            mask = owned & resource if kind.service == operation.service else 0
+            if mask:
+                mask &= self._of_groups(groups_of(operation)) | self._actions.naming((_ACTION, operation.id))
+            self._of_object[key] = mask
         return mask
 
     def _of_service(self, name: str) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from inward.policy.resources.model import NO_RESOURCES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from inward.catalog.model import DataClass, Operation
     from inward.errors import Place
+    from inward.policy.resources.model import Resources, ResourceType
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,20 +77,32 @@ class Disclosure:
     forbids: tuple[Policy, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectCell:
+    """What all policies say of one caller and one operation on the objects of one type."""
+
+    caller: str  # service name
+    operation: Operation
+    type: ResourceType
+    permits: tuple[Policy, ...]
+    forbids: tuple[Policy, ...]
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Policies:
-    """All policies of a system, by id and in the order of their ids."""
+    """All policies of a system, by id and in the order of their ids, and the types of objects that they may name."""
 
     by_id: Mapping[str, Policy]
+    resources: Resources = NO_RESOURCES
 
     @classmethod
-    def of(cls, policies: Iterable[Policy]) -> Policies:
+    def of(cls, policies: Iterable[Policy], resources: Resources = NO_RESOURCES) -> Policies:
         """Collect policies; `ValueError` where two have one id."""
         ordered = sorted(policies, key=lambda policy: policy.id)
         by_id = {policy.id: policy for policy in ordered}
         if len(by_id) != len(ordered):
             raise ValueError("two policies have one id")
-        return cls(MappingProxyType(by_id))
+        return cls(MappingProxyType(by_id), resources)
 
     def __iter__(self) -> Iterator[Policy]:
         return iter(self.by_id.values())

@@ -21,7 +21,10 @@ TITLES = MappingProxyType(
         Reason.UNKNOWN_SERVICE: "There is no service of that name",
         Reason.UNREACHABLE: "The service did not answer, or was not the one it should be",
         Reason.SLOW_PATH_DOWN: "The decision could not be made",
+        Reason.RESOURCE: "The caller may not do this to this object",
         Reason.UNVIEWABLE: "The answer may hold data that this caller may not see",
+        Reason.UNDISCLOSED: "The request holds data that the service may not receive",
+        Reason.UNREADABLE: "The request may hold data that the service may not receive",
     }
 )
 

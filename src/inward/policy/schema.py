@@ -3,17 +3,21 @@
 Entity types: `Service in [Zone, Team, Group]`, `DataClass in [DataClass]`, `Team`, `Zone`, `Group`, `User`.
 There is an action per operation in the groups `orders:read` or `orders:write`, `orders:*`, and `read` or
 `write`; and the action `disclose` on a `DataClass`. Everything is in the JSON forms that Cedar documents for
-schemas and entities.
+schemas and entities. The types of objects that services declare are `in [Service]`, and what the operations of that
+service apply to besides it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inward.policy.resources.model import NO_RESOURCES, RecordOf, Scalar, SetOf
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from inward.catalog.model import Catalog, DataClass, Operation, Parameter, Service
+    from inward.policy.resources.model import AttributeType, Resources, ResourceType
 
 DISCLOSE = "disclose"
 READ = "read"
@@ -68,10 +72,23 @@ def ancestors_of_data(catalog: Catalog, data_class: DataClass) -> tuple[tuple[st
     return tuple(found)
 
 
-def schema_of(operations: Collection[Operation], services: Collection[str]) -> dict[str, Any]:
-    """Return the schema with the actions of `operations`, and the groups of their and other `services`."""
+def ancestors_of_objects(catalog: Catalog, kind: ResourceType) -> tuple[tuple[str, str], ...]:
+    """Return what all objects of a type are in, as (type, id): the service that declares it, and what that is in."""
+    service = catalog.services[kind.service]
+    return (("Service", service.name), *ancestors_of(service))
+
+
+def schema_of(
+    operations: Collection[Operation], services: Collection[str], resources: Resources = NO_RESOURCES
+) -> dict[str, Any]:
+    """Return the schema with the actions of `operations`, and the groups of their and other `services`.
+
+    Of `resources` it has all that belong to any of those services.
+    """
     names = sorted({operation.service for operation in operations} | set(services))
-    actions: dict[str, Any] = {READ: {}, WRITE: {}, DISCLOSE: _applies_to("DataClass", {"time": _TIME})}
+    declared = {name: resources.of(name) for name in names}
+    objects = {each.name: _object_type(each) for types in declared.values() for each in types}
+    actions: dict[str, Any] = {READ: {}, WRITE: {}, DISCLOSE: _applies_to(["DataClass"], {"time": _TIME})}
     for name in names:
         whole, read, write = groups_of_service(name)
         actions[whole] = {}
@@ -80,9 +97,11 @@ def schema_of(operations: Collection[Operation], services: Collection[str]) -> d
     for operation in operations:
         actions[operation.id] = {
             "memberOf": [{"id": groups_of(operation)[0]}],
-            **_applies_to("Service", _context_of(operation.parameters)),
+            **_applies_to(
+                ["Service", *(each.name for each in declared[operation.service])], _context_of(operation.parameters)
+            ),
         }
-    return {"": {"entityTypes": _ENTITY_TYPES, "actions": actions}}
+    return {"": {"entityTypes": {**_ENTITY_TYPES, **objects}, "actions": actions}}
 
 
 def entities_of(catalog: Catalog) -> list[dict[str, Any]]:
@@ -106,9 +125,41 @@ def entities_of(catalog: Catalog) -> list[dict[str, Any]]:
     return entities
 
 
-def _applies_to(resource: str, attributes: dict[str, Any]) -> dict[str, Any]:
+def entities_for(
+    wanted: Iterable[tuple[str, str]], entities: dict[tuple[str, str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return those of some entities, by (type, id), that are wanted, and all that they are in."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    open_ = list(wanted)
+    while open_:
+        name = open_.pop()
+        entity = entities.get(name)
+        if entity is not None and name not in found:
+            found[name] = entity
+            open_.extend((parent["type"], parent["id"]) for parent in entity["parents"])
+    return list(found.values())
+
+
+def _applies_to(resources: list[str], attributes: dict[str, Any]) -> dict[str, Any]:
     context = {"type": "Record", "attributes": attributes}
-    return {"appliesTo": {"principalTypes": ["Service"], "resourceTypes": [resource], "context": context}}
+    return {"appliesTo": {"principalTypes": ["Service"], "resourceTypes": resources, "context": context}}
+
+
+def _object_type(kind: ResourceType) -> dict[str, Any]:
+    return {"memberOfTypes": ["Service"], "shape": _type_as_json(RecordOf(kind.attributes))}
+
+
+def _type_as_json(kind: AttributeType) -> dict[str, Any]:
+    match kind:
+        case SetOf(element):
+            return {"type": "Set", "element": _type_as_json(element)}
+        case RecordOf(attributes):
+            fields = {each.name: {**_type_as_json(each.type), "required": each.required} for each in attributes}
+            return {"type": "Record", "attributes": fields}
+        case Scalar("String" | "Long" | "Bool" as name):
+            return {"type": name}
+        case Scalar(name):
+            return {"type": "Extension", "name": name}
 
 
 def _context_of(parameters: Collection[Parameter]) -> dict[str, Any]:

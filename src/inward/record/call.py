@@ -42,11 +42,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     enforcer: Literal["ingress", "egress", "guard"] = "ingress"
     policy_version: str | None = None  # what the enforcer really enforced
     status: int | None = None  # HTTP; None where there was no answer
+    grpc_status: int | None = None  # of a gRPC call, whose HTTP status is 200 whatever became of it
     duration_us: int | None = None
     bytes_in: int | None = None
     bytes_out: int | None = None
     trace: str | None = None  # trace id of the W3C traceparent
     withheld: tuple[str, ...] = ()  # data classes that the guard cut out of the answer; in mode observe, would look for
+    sent: tuple[str, ...] = ()  # data classes in the request, for which it is refused: not disclosed to the callee
     detail: str | None = None  # for operators: what the enforcer said of a refusal
     src: str | None = None
 

@@ -19,12 +19,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a guard decided beyond what its Envoy did.
 
     `reason` and `policies` tell of a refusal. `withheld` are the data classes that were cut out of the answer, or that
-    would be looked for in it where `observed`: then nothing of it was carried out. `more`: it was too long to be said.
+    would be looked for in it where `observed`: then nothing of it was carried out. `sent` are those in the request that
+    the service may not receive, for which it was refused. `more`: it was too long to be said.
     """
 
     reason: str | None = None
     policies: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
     observed: bool = False
     more: bool = False
 
@@ -37,11 +39,12 @@ def encode_verdict(verdict: Verdict) -> bytes:
     """Return the header's value: JSON in ASCII, without what would make it too long."""
     while True:
         value = msgspec.json.encode(verdict)
-        if len(value) <= MAX_BYTES or not (verdict.withheld or verdict.policies):
+        if len(value) <= MAX_BYTES or not (verdict.withheld or verdict.sent or verdict.policies):
             return value
         verdict = msgspec.structs.replace(
             verdict,
             withheld=verdict.withheld[: len(verdict.withheld) // 2],
+            sent=verdict.sent[: len(verdict.sent) // 2],
             policies=verdict.policies[: len(verdict.policies) // 2],
             more=True,
         )

@@ -64,11 +64,18 @@ class Declaration:
 
 
 def class_for(kind: Kind, classes: Collection[str]) -> str:
-    """Return the data class to declare a kind with: a declared one of that name anywhere in the tree, or a new name."""
+    """Return the data class to declare a kind with.
+
+    That is a declared one of its name, or of its last name anywhere in the tree, or one above it; else a new name.
+    """
     name = _NAMES[kind]
-    last = name.rpartition(".")[2]
+    above, _, last = name.rpartition(".")
     fitting = [each for each in classes if each.rpartition(".")[2] == last]
-    return name if name in classes or not fitting else min(fitting, key=lambda each: (each.count("."), each))
+    if name in classes:
+        return name
+    if fitting:
+        return min(fitting, key=lambda each: (each.count("."), each))
+    return above if above in classes else name
 
 
 def declaration(description: Data, operation: Operation, finding: Finding, data_class: str) -> Declaration:

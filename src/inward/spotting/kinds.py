@@ -11,6 +11,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from inward.catalog.json_path import Path, json_path
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
@@ -25,6 +27,19 @@ class Kind(enum.StrEnum):
     IBAN = "iban"
     NATIONAL_ID = "national-id"
     SECRET = "secret"  # noqa: S105 - the name of a kind
+
+
+@dataclass(frozen=True, slots=True)
+class Spotted:
+    """At `path` stands a value that looks like `kind`, and nothing is declared there."""
+
+    path: Path
+    kind: Kind
+
+    @property
+    def place(self) -> str:
+        """The path as JSONPath, such as `$.orders[*].contact`."""
+        return json_path(self.path)
 
 
 class Candidates(Protocol):

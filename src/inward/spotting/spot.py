@@ -8,8 +8,9 @@ Rules:
 3. Work is bounded, whatever the document: by its bytes, its depth, its values, their length, and how many candidates
    are checked. What is beyond is not looked at: this is for samples of many answers, and not a filter.
 
-It leaves out how answers are sampled, and what is counted (`spotting.tally`). A text that holds a document of its own
-(JSON in JSON, base64) is looked at as a text. Of a key that stands twice in an object the last value counts.
+It leaves out what an answer of HTTP is made of (`spotting.answer`), and what is counted (`spotting.tally`). A text that
+holds a document of its own (JSON in JSON, base64) is looked at as a text. Of a key that stands twice in an object the
+last value counts.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import re2
 
-from inward.catalog.json_path import Path, Wild, json_path
+from inward.catalog.json_path import Path, Wild
 from inward.errors import InwardError
+from inward.spotting.kinds import Spotted
 from inward.spotting.recognisers.contact import EMAIL, PHONE
 from inward.spotting.recognisers.national import NATIONAL_ID
 from inward.spotting.recognisers.payment import CARD, IBAN
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from inward.catalog.shape import Node, Shape
-    from inward.spotting.kinds import Kind, Recogniser
+    from inward.spotting.kinds import Recogniser
 
 MAX_BYTES = 256 * 1024  # of a document
 MAX_DEPTH = 64  # levels that are looked into
@@ -50,6 +52,8 @@ _RECOGNISERS: Final = (EMAIL, PHONE, CARD, IBAN, NATIONAL_ID, SECRET)
 _MEMORY = 64 * 1024 * 1024  # bytes that RE2 may use at most
 # an `@` only in front (JSON-LD); few digits; no spaces and full stops, as in the names of people and users
 _FIELD = re.compile(r"(?=.{1,48}\Z)[A-Za-z_@$][A-Za-z_:-]*(?:\d{1,3}(?:[A-Za-z_:-]+|\Z)){0,2}", re.ASCII)
+# short, without a digit and an `@`: no recogniser says yes to it without a hint, and most texts are such
+_WORD = re.compile(r"[^0-9@]{0,13}", re.ASCII)
 _LEAST_TOKEN = 16  # characters of a key that could be a secret
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
@@ -61,16 +65,11 @@ class UnreadableAnswerError(InwardError):
 
 
 @dataclass(frozen=True, slots=True)
-class Spotted:
-    """At `path` stands a value that looks like `kind`, and nothing is declared there."""
+class Looked:
+    """What was found in a document, each sorted and once: what is of a kind, and what only has the form of one."""
 
-    path: Path
-    kind: Kind
-
-    @property
-    def place(self) -> str:
-        """The path as JSONPath, such as `$.orders[*].contact`."""
-        return json_path(self.path)
+    spotted: list[Spotted]
+    resembling: list[Spotted]
 
 
 def spot(document: bytes, shape: Shape) -> list[Spotted]:
@@ -78,6 +77,11 @@ def spot(document: bytes, shape: Shape) -> list[Spotted]:
 
     `shape` says what is declared. Raises `UnreadableAnswerError`, whose text says nothing of the document.
     """
+    return look(document, shape).spotted
+
+
+def look(document: bytes, shape: Shape) -> Looked:
+    """Return what `spot` does, and with it where something has the form of a kind and is not of it."""
     if len(document) > MAX_BYTES:
         raise UnreadableAnswerError(f"the document is larger than {MAX_BYTES // 1024} KiB")
     try:
@@ -88,9 +92,13 @@ def spot(document: bytes, shape: Shape) -> list[Spotted]:
     joined = ["\n".join(place.texts) for place in places]
     anywhere = _triggered("\n".join(joined))
     checks = _Checks()
-    spotted = []
+    spotted: list[Spotted] = []
+    resembling: list[Spotted] = []
     for place, text in zip(places, joined, strict=True):
-        hinted, triggered = _hinted(place.name), _triggered(text) if anywhere else _NONE
+        hinted = _hinted(place.name)
+        triggered = _triggered(text) if anywhere and not _WORD.fullmatch(text) else _NONE
+        if not hinted and not triggered:
+            continue
         for recogniser in _RECOGNISERS:
             if recogniser in hinted:
                 outcomes = _in_each(recogniser, place.texts)
@@ -98,8 +106,13 @@ def spot(document: bytes, shape: Shape) -> list[Spotted]:
                 outcomes = recogniser.candidates(text, hinted=False)
             else:
                 continue
-            if checks.pass_(outcomes, by_chance=recogniser.by_chance):
-                spotted.append(Spotted(place.path, recogniser.kind))
+            passed = checks.pass_(outcomes, by_chance=recogniser.by_chance)
+            if passed is not None:
+                (spotted if passed else resembling).append(Spotted(place.path, recogniser.kind))
+    return Looked(_sorted(spotted), _sorted(resembling))
+
+
+def _sorted(spotted: Iterable[Spotted]) -> list[Spotted]:
     return sorted(spotted, key=lambda each: (each.place, each.kind))
 
 
@@ -114,8 +127,11 @@ class _Checks:
     def __init__(self) -> None:
         self._left = MAX_CHECKS
 
-    def pass_(self, outcomes: Iterator[bool], *, by_chance: bool) -> bool:
-        """Tell whether the candidates at one place are of the kind: one of them, or half where some pass by chance."""
+    def pass_(self, outcomes: Iterator[bool], *, by_chance: bool) -> bool | None:
+        """Tell whether the candidates at one place are of the kind: one of them, or half where some pass by chance.
+
+        None where there is no candidate.
+        """
         passed = failed = 0
         enough = _ENOUGH if by_chance else 1
         for outcome in islice(outcomes, min(MAX_CANDIDATES, self._left)):
@@ -124,6 +140,8 @@ class _Checks:
             failed += not outcome
             if passed == enough and (passed >= failed or not by_chance):
                 return True
+        if not passed and not failed:
+            return None
         return passed > 0 and (passed >= failed or not by_chance)
 
 

@@ -54,13 +54,24 @@ class Asked:
         self.app = made(name)
         self.guarded: Any = (ASGIGuard if self.asgi else WSGIGuard)(self.app, bundle=bundle, **options)
 
-    def ask(self, method: str, target: str, headers: list[tuple[str, str]], *, private: bool = True) -> Got:
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        *,
+        private: bool = True,
+        body: tuple[bytes, ...] = (),
+    ) -> Got:
+        """Ask it; a body of several pieces is chunked, and one of a single piece has its length in the head."""
+        if len(body) == 1 and not any(name == "content-length" for name, _ in headers):
+            headers = [*headers, ("content-length", str(len(body[0])))]
         if self.asgi:
             # Django leaves a file open where sending is an error
             version = "2.3" if self.name.startswith("django") else "2.4"
-            asked = asked_asgi(self.guarded, method, target, headers, private=private, spec_version=version)
+            asked = asked_asgi(self.guarded, method, target, headers, private=private, spec_version=version, body=body)
             return asyncio.run(asked)
-        return asked_wsgi(self.guarded, method, target, headers, private=private)
+        return asked_wsgi(self.guarded, method, target, headers, private=private, body=body)
 
 
 async def asked_asgi(
@@ -71,6 +82,7 @@ async def asked_asgi(
     *,
     private: bool = True,
     spec_version: str = "2.4",
+    body: tuple[bytes, ...] = (),
 ) -> Got:
     """Ask an ASGI application; what it sends is held to the order that the interface demands."""
     path, _, query = target.partition("?")
@@ -91,14 +103,14 @@ async def asked_asgi(
         "state": {},
     }
     sent: list[dict[str, Any]] = []
-    asked = 0
     done = asyncio.Event()
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in body[:-1]]
+    messages.append({"type": "http.request", "body": body[-1] if body else b"", "more_body": False})
+    pieces = iter(messages)
 
     async def receive() -> dict[str, Any]:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
-            return {"type": "http.request", "body": b"", "more_body": False}
+        for message in pieces:
+            return message
         await done.wait()
         return {"type": "http.disconnect"}
 
@@ -116,8 +128,16 @@ async def asked_asgi(
     return Got(first["status"], head, b"".join(bytes(each.get("body", b"")) for each in rest))
 
 
-def asked_wsgi(app: Any, method: str, target: str, headers: list[tuple[str, str]], *, private: bool = True) -> Got:
-    """Ask a WSGI application."""
+def asked_wsgi(
+    app: Any,
+    method: str,
+    target: str,
+    headers: list[tuple[str, str]],
+    *,
+    private: bool = True,
+    body: tuple[bytes, ...] = (),
+) -> Got:
+    """Ask a WSGI application; a body of several pieces ends as a chunked one does."""
     path, _, query = target.partition("?")
     environ = {
         "REQUEST_METHOD": method,
@@ -131,14 +151,17 @@ def asked_wsgi(app: Any, method: str, target: str, headers: list[tuple[str, str]
         "REMOTE_ADDR": "" if private else "127.0.0.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
+        "wsgi.input": io.BytesIO(b"".join(body)),
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    if len(body) > 1:
+        environ |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     for name, value in headers:
-        key = "HTTP_" + name.upper().replace("-", "_")
+        key = name.upper().replace("-", "_")
+        key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     began: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -146,11 +169,11 @@ def asked_wsgi(app: Any, method: str, target: str, headers: list[tuple[str, str]
         began.append((status, head))
         return None
 
-    body: Iterator[bytes] = app(environ, start_response)
+    answer: Iterator[bytes] = app(environ, start_response)
     try:
-        content = b"".join(body)
+        content = b"".join(answer)
     finally:
-        if hasattr(body, "close"):
-            body.close()
+        if hasattr(answer, "close"):
+            answer.close()
     status, head = began[-1]
     return Got(int(status[:3]), head, content)

@@ -1,7 +1,8 @@
 """A system with one guarded service, `people`, and what its handlers answer, whatever the framework.
 
 `till` may call every operation and is shown no data class but names, `office` is shown all, and `stranger` may call
-nothing.
+nothing. `people` itself may be sent names and telephone numbers. Of
+persons as objects, the till may see its own.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from inward.guard.current import current_call
 from inward.identity.private_files import private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from inward.guard.core import Call
 
 SECRET = "ada@example.com"
 PERSON = {"id": 1, "name": "Ada", "email": SECRET, "phone": "+46 8 555 0101", "card": "4111", "notes": [1.10, None]}
 SHOWN = {"id": 1, "name": "Ada", "phone": "****0101", "notes": [1.10, None]}  # to the till, but for the token
 KEY = b"k" * 32
-PATHS = ("people", "watched", "plain", "hidden")
+PATHS = ("people", "watched", "plain", "hidden", "taken", "heard")
 METHODS = ("GET", "HEAD", "POST")
 
 FILES = {
@@ -37,6 +40,7 @@ services:
     run: serve {socket}
     operations:
       watchPerson: {mode: observe}
+      postHeard: {mode: observe}
   till: {owner: team-till}
   office: {owner: team-people}
   stranger: {owner: team-strange}
@@ -59,8 +63,19 @@ permit (principal == Service::"till", action == Action::"disclose", resource == 
 
 @id("office-all") @reason("the office keeps the files")
 permit (principal == Service::"office", action == Action::"disclose", resource in DataClass::"pii");
+
+@id("people-names") @reason("it keeps them")
+permit (principal == Service::"people", action == Action::"disclose", resource == DataClass::"pii.name");
+
+@id("till-own") @reason("the till greets who pays")
+permit (principal == Service::"till", action in Action::"people:read", resource is Person)
+when { resource.shop == "till" && resource.visits > 0 };
+
+@id("people-numbers") @reason("it keeps them")
+permit (principal == Service::"people", action == Action::"disclose", resource == DataClass::"pii.phone");
 """,
 }
+FILES["policies/people.cedarschema"] = "entity Person { shop: String, visits: Long, note?: String };\n"
 _PERSON_SCHEMA = {
     "type": "object",
     "properties": {
@@ -82,6 +97,13 @@ def _operation(name: str, schema: object, *parameters: str) -> dict[str, object]
     }
 
 
+def _taking(name: str, answer: object) -> dict[str, object]:
+    mail = {"name": "mail", "in": "query", "schema": {"type": "string", "x-inward-data": "pii.email"}}
+    operation = _operation(name, answer, "answer")
+    body = {"content": {"application/json": {"schema": _PERSON_SCHEMA}}}
+    return {**operation, "parameters": [*operation["parameters"], mail], "requestBody": body}  # type: ignore[misc] # a list
+
+
 DESCRIPTION = {
     "openapi": "3.1.0",
     "info": {"title": "people", "version": "1"},
@@ -93,6 +115,16 @@ DESCRIPTION = {
         },
         "/watched/{answer}": {"get": _operation("watchPerson", _PERSON_SCHEMA, "answer")},
         "/plain/{answer}": {"get": _operation("getPlain", {"type": "object"}, "answer")},
+        "/taken/{answer}": {
+            "get": _taking("getTaken", {"type": "object"}),
+            "head": _taking("headTaken", {"type": "object"}),
+            "post": _taking("postTaken", {"type": "object"}),
+        },
+        "/heard/{answer}": {
+            "get": _operation("getHeard", {"type": "object"}, "answer"),
+            "head": _operation("headHeard", {"type": "object"}, "answer"),
+            "post": _taking("postHeard", _PERSON_SCHEMA),
+        },
     },
 }
 
@@ -122,6 +154,7 @@ class Scripted:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     chunks: tuple[bytes, ...] = ()  # streamed, in the place of the body
+    asks: Callable[[Call], object] | None = None  # what the handler does before it answers
 
 
 ANSWERS: dict[str, Scripted] = {"person": Scripted(json.dumps(PERSON).encode())}
@@ -133,13 +166,18 @@ class Handled:
 
     calls: list[tuple[str | None, str | None, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
-    def take(self, answer: str, headers: dict[str, str]) -> Scripted:
+    def take(self, answer: str, headers: dict[str, str], body: bytes) -> Scripted:
         """Answer one request, in any framework's handler."""
         call = current_call()
         self.calls.append((call.caller, call.operation, call.reference))
         self.headers.append({name.lower(): value for name, value in headers.items()})
-        return ANSWERS[answer]
+        self.bodies.append(body)
+        scripted = ANSWERS[answer]
+        if scripted.asks is not None:
+            scripted.asks(call)
+        return scripted
 
 
 handled = Handled()

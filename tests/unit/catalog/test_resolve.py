@@ -83,6 +83,21 @@ def test_the_most_specific_operation_is_meant() -> None:
     assert resolver.resolve("GET", "/users/7") == (one, {"id": "7"})
 
 
+def test_what_another_spelling_would_mean_is_nothing() -> None:
+    one, cancel = operation("POST", "/orders/{id}"), operation("POST", "/orders/{id}:cancel")
+    resolver = Resolver(service(one, cancel, operation("POST", "/caf%C3%A9"), operation("POST", "/{name}")))
+    assert resolver.resolve("POST", "/orders/7:cancel") == (cancel, {"id": "7"})
+    assert resolver.resolve("POST", "/orders/urn%3Aid") == (one, {"id": "urn%3Aid"})
+    # one application takes these for the one operation, another one for the other
+    for path in ("/orders/7%3Acancel", "/orders/7%3acancel", "/caf%c3%a9", "/caf%C3%a9"):
+        assert resolver.resolve("POST", path) is None
+
+
+def test_two_spellings_of_one_path_are_a_mistake() -> None:
+    _, mistakes = unambiguous([operation("GET", "/a:b", "one"), operation("GET", "/a%3ab", "two")])
+    assert ["match the same paths" in str(mistake) for mistake in mistakes] == [True]
+
+
 def test_the_order_of_the_document_does_not_count() -> None:
     listed = [operation("GET", path) for path in ("/x/{a}.json", "/x/{a}.{b}", "/x/{a}", "/{x}/a.json")]
     for described in (listed, listed[::-1]):

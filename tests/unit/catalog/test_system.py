@@ -179,6 +179,11 @@ def test_several_documents_of_one_service(tmp_path: Path) -> None:
             ("--uds {socket}", "--port {port}\n    guard: true"),
             "inward.yaml:13: a guard can only trust who calls where its program listens on a Unix socket",
         ),
+        (("    run:", "    sample: 1.5\n    run:"), "inward.yaml:12: `sample` must be a number from 0 to 1"),
+        (("    run:", "    sample: .nan\n    run:"), "inward.yaml:12: `sample` must be a number from 0 to 1"),
+        (("    run:", "    sample: true\n    run:"), "inward.yaml:12: `sample` must be a number from 0 to 1"),
+        (("    run:", "    sample: 5%\n    run:"), "inward.yaml:12: `sample` must be a number from 0 to 1"),
+        (("pii: {owner", "none: {owner"), "`none` cannot be the name of a data class (it marks what is no data)"),
         (("  checkout:", "  Checkout:"), "inward.yaml:13: `Checkout` cannot be the name of a service"),
         (("  checkout:", "  check_out:"), "inward.yaml:13: `check_out` cannot be the name of a service"),
         (("  checkout:", "  -checkout:"), "inward.yaml:13: `-checkout` cannot be the name of a service"),
@@ -448,3 +453,10 @@ def test_no_document_whatever_its_shape_ends_in_an_exception(data: st.DataObject
 
 def test_the_document_that_is_mutated_is_a_right_one(tmp_path: Path) -> None:
     assert "orders:getOrder" in right(write(tmp_path, orders=WHOLE_API.replace("servers: [{url: /v2}]", ""))).operations
+
+
+@pytest.mark.parametrize(("text", "share"), [("0", 0.0), ("1", 1.0), ("0.05", 0.05)])
+def test_the_share_of_answers_that_is_sampled(tmp_path: Path, text: str, share: float) -> None:
+    catalog, mistakes = load_catalog(write(tmp_path, SHOP.replace("    run:", f"    sample: {text}\n    run:")))
+    assert catalog is not None, mistakes
+    assert {name: service.sample for name, service in catalog.services.items()} == {"orders": share, "checkout": None}

@@ -178,3 +178,17 @@ def test_a_cache_that_is_open_to_others_is_told_and_not_used(
     assert "open to other accounts" in done.err
     assert inward("check", "--json").err == ""
     assert list((tmp_path / "inward").iterdir()) == []
+
+
+def test_programs_are_started_only_where_that_is_wanted(inward: Inward, system: Path) -> None:
+    path = system / "inward.yaml"
+    program = "python -c 'raise SystemExit(\"alone\")' {socket}"
+    path.write_text(re.sub(r"run: .*\{socket\}.*", f"guard: true\n    run: {program}", path.read_text(), count=1))
+    assert inward("check").code == 0
+    found = inward("check", "--probe", "--json")
+    assert found.code == 2
+    assert [each["kind"] for each in found.json["findings"] if each["level"] == "finding"] == ["not_asked"]
+    told = inward("check", "--probe")
+    assert (told.code, told.err) == (2, "asked 1 guarded program\n")
+    assert "it has ended (1), and said `alone`" in told.out
+    assert inward("check", "--probe", "--slow-path").code == 3

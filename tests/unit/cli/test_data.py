@@ -58,7 +58,7 @@ def test_one_class_is_told_whole(inward: Inward, shop: Path) -> None:
     assert "to whom it is not disclosed: left out" in done.out
     for line in (
         "orders:getOrder $.mail, $.notes[*].by",
-        "orders:putOrder apis/orders.yaml",
+        "orders:putOrder $.mail, $.notes[*].by not disclosed to the service",
         "reporting orders:getOrder under a condition shown under a condition",
         "checkout front:show always not shown",
     ):
@@ -107,7 +107,8 @@ def test_json_has_everything(inward: Inward, shop: Path) -> None:
     assert listed["classes"][0]["undisclosed"] == "mask"
     (email,) = inward("data", "pii.email", "--json").json["classes"]
     assert email["served"][0] == {"operation": "orders:getOrder", "places": ["$.mail", "$.notes[*].by"]}
-    assert email["sent"] == ["orders:putOrder"]
+    places = ["$.mail", "$.notes[*].by"]
+    assert email["sent"] == [{"operation": "orders:putOrder", "places": places, "disclosed": "never"}]
     assert email["viewers"][0] == {
         "caller": "checkout",
         "operation": "orders:getOrder",

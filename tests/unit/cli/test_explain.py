@@ -144,3 +144,24 @@ def test_a_recorded_refusal_that_no_policy_decided(inward: Inward, system: Path)
     assert "by the egress of visitor" in inward("explain", "id-5").out
     assert inward("explain", "id-6", "--json").json["now"] is None
     assert inward("explain", "id-6").code == 2
+
+
+def test_a_recorded_refusal_for_what_was_sent_names_the_classes(inward: Inward, system: Path) -> None:
+    denied = {"decision": "deny", "carried_out": "deny", "policies": (), "status": 403, "enforcer": "guard"}
+    record(
+        system,
+        call(1, **denied, reason="undisclosed", sent=("pii.email", "pii.\x1b")),
+        call(2, **denied | {"status": 415}, reason="unreadable", sent=("pii.email",)),
+        call(3, withheld=("pii.phone",)),
+        call(4, withheld=("pii.phone",), mode="observe"),
+    )
+    first, second = inward("explain", "id-1"), inward("explain", "id-2")
+    assert "not disclosed to the service that it is sent to: pii.email, pii.\\x1b" in first.out
+    assert "the owner of that data can disclose it" in first.out
+    assert "by the guard of greeter" in first.out
+    assert "it cannot be said whether: pii.email" in second.out
+    assert "send JSON or a form" in second.out
+    assert "cut out of the answer: pii.phone" in inward("explain", "id-3").out
+    assert "would be looked for in the answer: pii.phone" in inward("explain", "id-4").out
+    assert "undisclosed (pii.email,pii.\\x1b)" in inward("calls").out
+    assert inward("explain", "id-1", "--json").json["call"]["sent"] == ["pii.email", "pii.\x1b"]

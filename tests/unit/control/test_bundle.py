@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.envoy import shop
 
+from inward.catalog.protobuf import compiler
 from inward.control import bundle
 from inward.control.bundle import (
     BundleError,
@@ -301,3 +302,52 @@ def test_without_a_bundle_nothing_is_followed(kept: Path, policy: Policy) -> Non
     (kept / "current").unlink()
     with pytest.raises(OSError, match="current"):
         followed()
+
+
+PROTO = """\
+syntax = "proto3";
+package shop;
+import "common.proto";
+service Orders { rpc Get(Order) returns (Order); }
+"""
+COMMON = 'syntax = "proto3";\npackage shop;\nmessage Order { string id = 1; }\n'
+
+
+@pytest.fixture
+def grpc_system(tmp_path: Path) -> Path:
+    """A system whose service is described by two `.proto` files."""
+    inward = "trust_domain: a.test\nservices: {orders: {owner: t, api: apis/orders.proto, listen: '127.0.0.1:0'}}\n"
+    return shop.write(
+        tmp_path / "grpc", {"inward.yaml": inward, "apis/orders.proto": PROTO, "apis/common.proto": COMMON}
+    )
+
+
+def test_a_bundle_has_what_a_description_imports_and_what_it_was_compiled_to(
+    grpc_system: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = load_policy(grpc_system)
+    assert set(policy.files) == {"inward.yaml", "apis/orders.proto", "apis/common.proto"}
+    store_bundle(kept, policy)
+    monkeypatch.setattr(compiler, "_has_compiler", lambda: False)
+    loaded = load_bundle(kept)
+    assert loaded is not None
+    assert loaded.version == policy.version
+    assert loaded.catalog.operations.keys() == {"orders:shop.Orders/Get"}
+    with pytest.raises(InvalidSystemError, match="without the compiler"):
+        load_policy(grpc_system)
+
+
+def test_a_change_of_an_imported_file_is_noticed(grpc_system: Path) -> None:
+    reader = SystemReader(grpc_system)
+    before = reader.load()
+    assert not reader.changed()
+    (grpc_system / "apis/common.proto").write_text(COMMON.replace("id = 1", "id = 2"))
+    assert reader.changed()
+    assert reader.load().version != before.version
+    assert not reader.changed()
+    (grpc_system / "common.proto").write_text("not looked for: there is one nearer")
+    assert not reader.changed()
+    (grpc_system / "apis/common.proto").unlink()
+    assert reader.changed()
+    with pytest.raises(InvalidSystemError, match=r"common\.proto:1: "):
+        reader.load()

@@ -22,6 +22,8 @@ def test_everything_that_is_private_is_in_private_folders(system: Path) -> None:
     assert all(path.is_relative_to(layout.run) for path in inside_run)
     service = layout.service("orders")
     assert {path.parent for path in (service.admin_socket, service.app_socket, service.bootstrap)} == {service.path}
+    sockets = {service.app_socket, service.own_socket, service.asked_socket, service.new_socket, service.admin_socket}
+    assert ({path.parent for path in sockets}, len(sockets)) == ({service.path}, 5)
     assert service.path.is_relative_to(layout.services)
 
 

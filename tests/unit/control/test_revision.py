@@ -388,3 +388,16 @@ def test_what_is_no_part_of_a_system_is_not_copied(
     before = set(tmp_path.iterdir())
     assert ids(system, "HEAD") == {"checkout-reads-orders"}
     assert set(tmp_path.iterdir()) == before
+
+
+def test_descriptions_of_grpc_services_are_read_of_a_revision(tmp_path: Path) -> None:
+    inward = "trust_domain: a.test\nservices: {orders: {owner: t, api: a.proto, listen: '127.0.0.1:0'}}\n"
+    service = "message M {}\nservice S { rpc G(M) returns (M); }\n"
+    git = Git(shop.write(tmp_path / "grpc", {"inward.yaml": inward, "a.proto": f'syntax = "proto3";\n{service}'}))
+    git.commit()
+    (rpc,) = (each.rpc for each in load_revision(git.top, "main").catalog.operations.values())
+    assert rpc is not None
+    (git.top / "a.binpb").write_bytes(rpc.descriptors)
+    (git.top / "inward.yaml").write_text(inward.replace("a.proto", "a.binpb"))
+    git.commit()
+    assert set(load_revision(git.top, "main").catalog.operations) == {"orders:S/G"}

@@ -13,7 +13,7 @@ from inward.errors import BadInputError
 def test_an_empty_environment_is_production() -> None:
     settings = Settings.from_environment({})
     assert settings == Settings()
-    assert (settings.passphrase, settings.buffered_log) == (None, False)
+    assert (settings.passphrase, settings.buffered_log, settings.sampling) == (None, False, True)
     assert settings.authority.svid_ttl == timedelta(hours=1)
 
 
@@ -25,13 +25,14 @@ def test_what_is_set_is_taken() -> None:
             "INWARD_BACKDATE": "0",
             "INWARD_CA_PASSPHRASE": "größe",
             "INWARD_BUFFERED_LOG": "True",
+            "INWARD_SAMPLING": "0",
             "INWARD_UNKNOWN": "x",
         }
     )
     authority = settings.authority
     assert (authority.svid_ttl, authority.ca_ttl) == (timedelta(seconds=2), timedelta(seconds=36.5))
     assert authority.backdate == timedelta(0)
-    assert (settings.passphrase, settings.buffered_log) == ("größe".encode(), True)
+    assert (settings.passphrase, settings.buffered_log, settings.sampling) == ("größe".encode(), True, False)
 
 
 @pytest.mark.parametrize("name", ["INWARD_SVID_TTL", "INWARD_CA_TTL", "INWARD_BACKDATE"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from inward.catalog.model import Catalog, Mode, Operation, Service
+from inward.catalog.model import Catalog, Mode, Operation, Rpc, Service
 from inward.catalog.template import PathTemplate
 from inward.control.bundle import Policy, load_policy
 from inward.errors import Place
@@ -109,6 +110,13 @@ def operation(template: str, method: str = "GET", *, service: str = "orders", mo
         deprecated=False,
         place=Place("apis/orders.json", 1),
     )
+
+
+def method(name: str, *, service: str = "orders", mode: Mode = Mode.ENFORCE) -> Operation:
+    """Return a gRPC method, such as `shop.Orders/Get`."""
+    rpc = Rpc(client_streaming=False, server_streaming=False, input="shop.In", output="shop.Out")
+    made = operation(f"/{name}", "POST", service=service, mode=mode)
+    return dataclasses.replace(made, name=name, rpc=rpc)
 
 
 def service(*operations: Operation, name: str = "orders", mode: Mode = Mode.ENFORCE) -> Service:

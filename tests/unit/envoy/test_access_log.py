@@ -168,6 +168,12 @@ def test_what_the_guard_withheld_is_told_with_the_call() -> None:
     assert guarded(None) == told(INGRESS)
 
 
+def test_what_was_sent_is_told_with_the_call() -> None:
+    call = guarded('{"reason":"undisclosed","sent":["pii.email","made-up"]}', s=403)
+    assert (call.decision, call.reason, call.enforcer, call.sent) == ("deny", "undisclosed", "guard", ("pii.email",))
+    assert guarded('{"withheld":["pii"]}').sent == ()
+
+
 @pytest.mark.parametrize(("observed", "carried_out", "mode"), [(False, "deny", "enforce"), (True, "allow", "observe")])
 def test_a_refusal_by_the_guard_is_the_calls(observed: bool, carried_out: str, mode: str) -> None:  # noqa: FBT001 - a parameter of the test
     call = guarded(encode_verdict(Verdict(reason="condition", policies=("p",), observed=observed)).decode(), s=403)
@@ -235,6 +241,47 @@ def test_an_egress_tells_what_no_callee_answered(
     assert (call.decision, call.carried_out) == ("deny", "deny")
     if caller is None:  # it could be any process of the machine
         assert "egress of orders" in (call.detail or "")
+
+
+def test_a_grpc_call_has_a_status_of_its_own() -> None:
+    call = told(INGRESS, m="POST", gs=5)
+    assert (call.decision, call.status, call.grpc_status) == ("allow", 200, 5)
+    assert told(INGRESS).grpc_status is None
+
+
+def egress(**changed: object) -> Call | None:
+    line = {"e": "e", "t": TIME, "id": "6f9a", "m": "POST", "p": "/a.S/M", "s": 200, "f": "-", "a": "orders"}
+    return parse_line(msgspec.json.encode(line | changed), "checkout", CATALOG, SRC)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "caller"), [(16, Reason.BAD_CREDENTIAL, None), (14, Reason.UNKNOWN_SERVICE, "checkout")]
+)
+def test_an_egress_says_by_the_grpc_status_what_was_wrong(status: int, reason: Reason, caller: str | None) -> None:
+    """The HTTP status is 200. Without the credential it may be any process of the machine."""
+    call = egress(gs=status, d="direct_response")
+    assert call is not None
+    assert (call.reason, call.caller, call.grpc_status, call.carried_out) == (reason, caller, status, "deny")
+
+
+@pytest.mark.parametrize("flag", ["DC", "DR", "-,DR"])
+def test_a_caller_that_hung_up_is_told_by_the_ingress_if_the_request_had_gone_out(flag: str) -> None:
+    assert egress(f=flag, d="http2.remote_reset", s=0, ub=88) is None
+    call = egress(f=flag, d="http2.remote_reset", s=0, ub=0)
+    assert call is not None
+    assert call.reason == Reason.UNREACHABLE
+
+
+def test_a_tunnel_is_no_call_and_one_that_was_refused_is() -> None:
+    tunnel = {"m": "CONNECT", "p": None, "a": "orders:80"}
+    assert egress(**tunnel, d="downstream_remote_disconnect", f="DC", ub=0) is None
+    for status, reason, caller in ((407, Reason.BAD_CREDENTIAL, None), (404, Reason.UNKNOWN_SERVICE, "checkout")):
+        call = egress(**tunnel, d="direct_response", s=status)
+        assert call is not None
+        assert (call.reason, call.caller, call.callee) == (reason, caller, "orders")
+    call = egress(**tunnel, d="upstream_reset_before_response_started", f="UF", s=503)
+    assert call is not None
+    assert (call.reason, call.caller) == (Reason.UNREACHABLE, "checkout")
 
 
 def test_what_a_callee_answered_is_told_by_its_ingress_alone() -> None:
@@ -343,3 +390,46 @@ def test_no_field_asks_for_what_must_not_be_logged() -> None:
     assert not any("PEER" in value for value in EGRESS_FIELDS.values())
     known = {field.encode_name for field in msgspec.structs.fields(access_log._Line)}
     assert known >= {*INGRESS_FIELDS, *EGRESS_FIELDS, *CONNECTION_FIELDS}
+
+
+def viewed(said: str | None, details: str = "via_upstream", **changed: object) -> Call:
+    call = parse_line(msgspec.json.encode(INGRESS | changed | {"w": said, "d": details}), "orders", GUARDED, SRC)
+    assert call is not None
+    return call
+
+
+def test_what_envoy_withheld_is_told_with_the_call() -> None:
+    call = viewed('{"withheld":["pii.email","made-up"]}')
+    assert (call.decision, call.enforcer, call.withheld, call.detail) == ("allow", "ingress", ("pii.email",), None)
+    assert viewed("{}").withheld == ()
+
+
+@pytest.mark.parametrize("details", ["", "response_payload_too_large"])
+def test_an_answer_that_envoy_refused_is_a_refusal_of_its(details: str) -> None:
+    call = viewed('{"reason":"unviewable","withheld":["pii"]}', details, s=502)
+    assert (call.decision, call.carried_out, call.reason, call.enforcer) == ("deny", "deny", "unviewable", "ingress")
+    assert (call.policies, call.withheld) == ((), ("pii",))
+
+
+def test_an_error_without_its_page_is_no_refusal_and_a_filter_that_failed_is_one() -> None:
+    assert viewed('{"withheld":["pii"]}', "", s=404).decision == "allow"
+    assert viewed(None, "", s=502).reason == "unviewable"
+    assert viewed("nonsense", "", s=502).decision == "deny"
+
+
+def test_what_a_request_may_not_hold_is_told_with_its_refusal() -> None:
+    for details in ("lua_response", "request_payload_too_large"):
+        call = viewed('{"reason":"unreadable","sent":["pii"]}', details, s=413)
+        assert (call.decision, call.reason, call.sent) == ("deny", "unreadable", ("pii",))
+    observed = viewed('{"reason":"undisclosed","sent":["pii"],"observed":true}')
+    assert (observed.decision, observed.carried_out, observed.mode) == ("deny", "allow", "observe")
+
+
+def test_a_verdict_on_an_answer_that_nobody_was_given_is_none() -> None:
+    call = viewed('{"reason":"unviewable","withheld":["pii"]}', "downstream_remote_disconnect", s=0, f="DC")
+    assert (call.decision, call.withheld) == ("allow", ())
+
+
+def test_a_request_that_was_not_admitted_was_not_decided() -> None:
+    call = viewed(None, "rbac_access_denied_matched_policy[not_admitted]", s=503)
+    assert (call.decision, call.reason, call.policies) == ("deny", "slow_path_down", ())

@@ -13,6 +13,7 @@ from tests.contract.guard.people import PERSON, SECRET, followed
 from inward.guard.asgi import Guard
 from inward.guard.bundle import GuardError
 from inward.guard.current import NoCallError, current_call
+from inward.record.verdict import Verdict, parse_verdict
 
 if TYPE_CHECKING:
     from inward.guard.bundle import FollowedBundle
@@ -165,6 +166,151 @@ def test_a_server_prefix_is_not_a_part_of_the_path(bundle: FollowedBundle) -> No
     }  # fmt: skip
     asyncio.run(Guard(app, bundle=bundle)(scope, connect, seen(events)))
     assert events[0]["status"] == 204
+
+
+# --- bodies
+
+
+def posted(path: str, **headers: str) -> dict[str, Any]:
+    given = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    return {
+        "type": "http", "method": "POST", "path": path, "query_string": b"", "server": ("/s", None),
+        "headers": [(name.encode(), value.encode()) for name, value in [OFFICE, *given.items()]],
+    }  # fmt: skip
+
+
+def piece(body: bytes, *, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+
+
+def told(messages: list[dict[str, Any]]) -> Any:
+    """Return what gives these messages, and fails where more are asked for."""
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    return receive
+
+
+def listening(heard: list[dict[str, Any]]) -> Any:
+    """Make an application that takes all that there is, until its caller goes away, and answers then."""
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        while not heard or heard[-1] != GONE:
+            heard.append(await receive())
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    return app
+
+
+def test_after_its_body_the_application_hears_that_its_caller_has_gone(bundle: FollowedBundle) -> None:
+    heard: list[dict[str, Any]] = []
+    messages = [piece(b'{"na'), piece(b""), {"type": "http.request", "body": b'me": 1}'}, GONE]
+    asyncio.run(Guard(listening(heard), bundle=bundle)(posted("/taken/1"), told(messages), seen([])))
+    assert heard == [piece(b'{"name": 1}', more=False), GONE]
+
+
+def test_a_caller_that_goes_away_in_the_middle_has_asked_for_nothing(bundle: FollowedBundle) -> None:
+    for messages in ([piece(b'{"name": 1}'), GONE], [GONE]):
+        events: list[dict[str, Any]] = []
+        asyncio.run(Guard(nothing, bundle=bundle)(posted("/taken/1"), told(messages), seen(events)))
+        assert events == []
+        assert messages == []
+
+
+def test_in_mode_observe_the_application_hears_it_as_it_was(bundle: FollowedBundle) -> None:
+    for before in ([piece(b'{"email": 1'), piece(b"}")], []):
+        heard: list[dict[str, Any]] = []
+        events: list[dict[str, Any]] = []
+        asyncio.run(Guard(listening(heard), bundle=bundle)(posted("/heard/1"), told([*before, GONE]), seen(events)))
+        assert heard == ([piece(b'{"email": 1}')] if before else []) + [GONE]
+        said = dict(events[0]["headers"])[b"x-inward-guard"].decode()
+        assert parse_verdict(said) == Verdict(reason="unreadable", sent=("pii.card", "pii.email"), observed=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content_length": "100001", "expect": "100-continue"}, 413),
+        ({"content_length": "5", "expect": "100-continue", "content_type": "text/plain"}, 415),
+        ({"content_length": "5", "content_encoding": "gzip"}, 415),
+    ],
+)
+def test_a_caller_is_not_asked_for_a_body_that_will_be_refused(
+    bundle: FollowedBundle, headers: dict[str, str], status: int
+) -> None:
+    events: list[dict[str, Any]] = []
+    guarded = Guard(nothing, bundle=bundle, max_bytes=100_000)
+    asyncio.run(guarded(posted("/taken/1", **headers), told([]), seen(events)))  # to receive is to send `100 Continue`
+    assert events[0]["status"] == status
+
+
+def test_a_body_without_an_end_is_refused_and_not_waited_for(bundle: FollowedBundle) -> None:
+    events: list[dict[str, Any]] = []
+    asked = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return piece(b" " * 10)
+
+    asyncio.run(Guard(nothing, bundle=bundle, max_bytes=1000)(posted("/taken/1"), receive, seen(events)))
+    assert (events[0]["status"], asked) == (413, 101)
+
+
+@pytest.mark.parametrize("path", ["/people/1", "/plain/1"])
+def test_a_body_that_is_not_looked_at_is_the_servers(bundle: FollowedBundle, path: str) -> None:
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        assert receive is connect
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    scope = posted(path) | {"method": "POST" if path == "/people/1" else "GET"}
+    events: list[dict[str, Any]] = []
+    asyncio.run(Guard(app, bundle=bundle)(scope, connect, seen(events)))
+    assert events[0]["status"] == 204
+
+
+# --- extensions of the server
+
+
+EXTENSIONS = (
+    "http.response.pathsend",
+    "http.response.trailers",
+    "http.response.zerocopysend",
+    "http.response.early_hint",
+    "http.response.push",
+    "http.response.debug",
+)
+
+
+def test_an_answer_that_is_held_back_cannot_go_past_the_view(bundle: FollowedBundle) -> None:
+    scopes: list[dict[str, Any]] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        for name in EXTENSIONS:  # as one that does not look at what there is
+            await send({"type": name, "path": "/people.json", "headers": [], "links": [], "info": {"email": SECRET}})
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.zerocopysend", "file": 1})
+        await send({"type": "http.response.body", "body": b'{"email":"ada@example.com","id":1}', "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.trailers", "headers": [(b"x-mail", SECRET.encode())]})
+
+    for caller, shown in ((TILL, False), (OFFICE, True)):
+        events: list[dict[str, Any]] = []
+        scope = posted("/people/1") | {"method": "GET", "extensions": {name: {} for name in EXTENSIONS}}
+        scope["headers"] = [(caller[0].encode(), caller[1].encode())]
+        asyncio.run(Guard(app, bundle=bundle)(scope, told([]), seen(events)))
+        assert (SECRET in repr(events)) is shown
+        assert bool(scopes[-1]["extensions"]) is shown
+        if not shown:
+            assert [event["type"] for event in events] == ["http.response.start", "http.response.body"]
+            assert events[1]["body"] == b'{"id":1}'
 
 
 def test_without_inward_the_application_is_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.contract.guard.people import FILES, KEY, followed, write
 
+from inward.catalog.protobuf import methods
 from inward.guard.bundle import LOOK_SECONDS, FollowedBundle, GuardError, followed_bundle
 from inward.guard.core import Inbound
 from inward.identity.private_files import private_folder, write_private
@@ -154,3 +155,18 @@ def test_a_guard_imports_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", looked], capture_output=True, text=True, check=True)
     assert done.stdout == "[] True\n"
+
+
+def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that speaks no gRPC may stand in a system with others that do."""
+    inward = FILES["inward.yaml"].replace(
+        "services:\n", "services:\n  rpc: {owner: team-rpc, api: rpc.proto, listen: '127.0.0.1:0'}\n"
+    )
+    rpc = 'syntax = "proto3";\nmessage M {}\nservice S { rpc G(M) returns (M); }\n'
+    followed(tmp_path)
+    write(tmp_path, {"inward.yaml": inward, "rpc.proto": rpc})
+    assert FollowedBundle(tmp_path / "bundle", "people", KEY).ready() is not None
+    monkeypatch.setattr(methods, "has_protobuf", lambda: False)
+    with pytest.raises(GuardError, match=r"the system has gRPC services: .* without the protobuf library") as caught:
+        FollowedBundle(tmp_path / "bundle", "people", KEY)
+    assert "inward[grpc]" in caught.value.hint

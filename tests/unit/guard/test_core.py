@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.guard.people import FILES, PERSON, SECRET, followed, write
+from tests.contract.guard.people import DESCRIPTION, FILES, PERSON, SECRET, followed, write
 
 from inward.catalog.model import Mode
-from inward.guard.answer import Answer
+from inward.guard.bodies.answer import Answer
+from inward.guard.bodies.sent import NOTHING_FOUND, Found
 from inward.guard.core import Core, Inbound
 from inward.policy.decision import Reason
 from inward.record.verdict import Verdict
@@ -118,10 +119,74 @@ def test_mode_observe_refuses_and_withholds_nothing(core: Core) -> None:
 
 
 def test_a_shape_that_cannot_be_compiled_refuses_the_answer(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inward.guard.places.MAX_PLACES", 1)
+    monkeypatch.setattr("inward.viewing.places.MAX_PLACES", 1)
     admission = core.admit(inbound(), NOW)
     assert admission.held_back
     answer, verdict = admission.show("GET", Answer(200, JSON, b"{}"))
     assert answer.status == 502
     assert verdict == Verdict(reason="unviewable", withheld=("pii.card", "pii.email", "pii.phone"))
     assert core.admit(inbound("office"), NOW).view is None
+
+
+# --- what the service itself may receive
+
+TAKEN = ("/taken/1", "POST")
+
+
+def test_what_is_disclosed_to_the_service_is_not_looked_for(make: Callable[[dict[str, str]], Core]) -> None:
+    every = 'permit (principal == Service::"people", action == Action::"disclose", resource in DataClass::"pii");'
+    policies = FILES["policies/people.cedar"]
+    core = make({"policies/people.cedar": f'{policies}\n@id("people-all") @reason("it keeps them") {every}'})
+    admission = core.admit(inbound("office", *TAKEN, query="mail=a"), NOW)
+    assert (admission.search, admission.refused, admission.verdict) == (None, False, None)
+    assert core.undisclosed(core.service.operations[0], NOW) == frozenset()
+
+
+def test_who_calls_makes_no_difference_to_what_the_service_may_receive(core: Core) -> None:
+    for caller in ("till", "office"):
+        search = core.admit(inbound(caller, *TAKEN), NOW).search
+        assert search is not None
+        assert search.classes == {"pii.card", "pii.email"}
+    assert core.admit(inbound("till", *TAKEN), NOW).search is core.admit(inbound("office", *TAKEN), NOW).search
+
+
+def test_a_disclosure_to_the_service_ends_at_its_moment(make: Callable[[dict[str, str]], Core]) -> None:
+    mail = (
+        '\n@expires("2027-03-01T00:00:00Z") @id("people-mail") @reason("for a while") '
+        'permit (principal == Service::"people", action == Action::"disclose", resource == DataClass::"pii.email");'
+    )
+    core = make({"policies/people.cedar": FILES["policies/people.cedar"] + mail})
+    before, after = datetime(2027, 2, 28, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)
+    for moment, refused in ((before, False), (after, True), (before, False)):
+        admission = core.admit(inbound("office", *TAKEN, query="mail=a"), moment)
+        assert admission.refused is refused
+        assert admission.search is not None  # the card is never disclosed to it
+        assert ("pii.email" in admission.search.classes) is refused
+
+
+def test_a_parameter_in_the_path_is_always_sent(make: Callable[[dict[str, str]], Core]) -> None:
+    description = json.dumps(DESCRIPTION).replace(
+        '"name": "answer", "in": "path", "required": true, "schema": {"type": "string"',
+        '"name": "answer", "in": "path", "required": true, "schema": {"type": "string", "x-inward-data": "pii.card"',
+    )
+    core = make({"people.json": description})
+    answer, verdict = core.admit(inbound("office"), NOW).refusal()
+    assert (answer.status, verdict) == (403, Verdict(reason="undisclosed", sent=("pii.card",)))
+
+
+def test_what_stands_in_the_body_is_added_to_what_stands_in_the_parameters(core: Core) -> None:
+    admission = core.admit(inbound("office", "/heard/1", "POST", query="mail=a"), NOW)
+    assert (admission.decision.reason, admission.refused) == (Reason.UNDISCLOSED, False)
+    for found in (Found(frozenset({"pii.card"})), Found(frozenset({"pii.card"}), 415)):
+        received = admission.received(found)
+        assert received.verdict == Verdict(reason="undisclosed", sent=("pii.card", "pii.email"), observed=True)
+    assert admission.received(NOTHING_FOUND).verdict == admission.verdict
+    other = core.admit(inbound("office", "/heard/1", "POST"), NOW)
+    assert other.received(NOTHING_FOUND).decision.allowed
+    assert other.received(Found(frozenset({"pii.card"}), 413)).decision.reason is Reason.UNREADABLE
+
+
+def test_of_a_call_that_is_refused_nothing_is_looked_at(core: Core) -> None:
+    for path in ("/taken/1", "/heard/1"):
+        admission = core.admit(inbound("stranger", path, "POST", query="mail=a"), NOW)
+        assert (admission.decision.reason, admission.search, admission.found) == (Reason.NO_GRANT, None, NOTHING_FOUND)

@@ -128,6 +128,115 @@ def test_the_call_is_over_when_the_application_returns(bundle: FollowedBundle) -
         current_call()
 
 
+# --- bodies
+
+
+class Source(io.BytesIO):
+    """A body as a server gives it, which counts what is asked of it."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self.asked = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert size > 0, "all that there is would be waited for"
+        self.asked += size
+        return super().read(min(size, 7))  # less than is asked for, as sockets do
+
+
+def post(
+    bundle: FollowedBundle, body: Source, path: str = "/taken/1", how: Any = None, **environ: Any
+) -> tuple[str, list[Any]]:
+    """Send a body; return what was answered, and what an application read that reads it in its way, `how`."""
+    read: list[Any] = []
+
+    def app(given: Any, start_response: Any) -> list[bytes]:
+        read.append((how or (lambda source: source.read(1000)))(given["wsgi.input"]))
+        read.append(given.get("CONTENT_LENGTH"))
+        start_response("204 No Content", [])
+        return []
+
+    asked = {"REQUEST_METHOD": "POST", "PATH_INFO": path, "CONTENT_TYPE": "application/json", "wsgi.input": body}
+    status, _, _ = ask(Guard(app, bundle=bundle, max_bytes=40), "office", **asked | environ)
+    return status, read
+
+
+LINES = b'{"name":\n"Ada",\n"id": 1}'
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        (lambda source: source.read(), LINES),
+        (lambda source: source.read(-1), LINES),
+        (lambda source: source.read(4) + source.read(1000), LINES),
+        (lambda source: [source.readline(), source.readline(3), source.read(2)], [b'{"name":\n', b'"Ad', b'a"']),
+        (lambda source: source.readlines(), LINES.splitlines(keepends=True)),
+        (list, LINES.splitlines(keepends=True)),
+    ],
+)
+@pytest.mark.parametrize("path", ["/taken/1", "/heard/1"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_application_reads_its_body_in_any_way(
+    bundle: FollowedBundle,
+    how: Any,
+    expected: Any,
+    path: str,
+    chunked: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    head = CHUNKED if chunked else {"CONTENT_LENGTH": str(len(LINES))}
+    status, read = post(bundle, Source(LINES), path, how, **head)
+    assert (status, read) == ("204 No Content", [expected, str(len(LINES))])
+
+
+CHUNKED: dict[str, Any] = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+
+
+def test_no_more_is_read_than_the_length_says(bundle: FollowedBundle) -> None:
+    source = Source(LINES + b'{"email": "of the next request"}')
+    assert post(bundle, source, CONTENT_LENGTH=str(len(LINES)))[1][0] == LINES
+    assert source.tell() == len(LINES)
+
+
+def test_a_body_that_ends_too_early_is_not_taken_for_whole(bundle: FollowedBundle) -> None:
+    assert post(bundle, Source(b"{}"), CONTENT_LENGTH="3") == ("400 Bad Request", [])
+    assert post(bundle, Source(b"{}"), "/heard/1", CONTENT_LENGTH="3") == ("204 No Content", [b"{}", "3"])
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "+2", "1_0", "2, 2", " "])
+def test_a_length_that_is_none_is_refused_and_nothing_is_read(bundle: FollowedBundle, length: str) -> None:
+    source = Source(b"{}")
+    assert post(bundle, source, CONTENT_LENGTH=length) == ("400 Bad Request", [])
+    assert source.asked == 0
+
+
+def test_what_has_no_length_is_no_body_unless_the_server_says_that_it_ends(bundle: FollowedBundle) -> None:
+    email = b'{"email": 1}'
+    source = Source(email)
+    assert post(bundle, source) == ("204 No Content", [b"", "0"])
+    assert source.asked == 0
+    for said in ({"wsgi.input_terminated": True}, CHUNKED):
+        assert post(bundle, Source(email), **said) == ("403 Forbidden", [])
+    # nobody can say where it ends
+    assert post(bundle, source, HTTP_TRANSFER_ENCODING="chunked") == ("411 Length Required", [])
+    assert post(bundle, source, HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="2") == ("411 Length Required", [])
+    assert source.asked == 0
+
+
+def test_a_chunked_body_has_no_other_length(bundle: FollowedBundle) -> None:
+    status, read = post(bundle, Source(b'{"email": 1}'), CONTENT_LENGTH="2", **CHUNKED)
+    assert (status, read) == ("403 Forbidden", [])
+
+
+@pytest.mark.parametrize("how", [lambda source: source.read(), b"".join])
+def test_in_mode_observe_a_long_body_goes_on_where_it_was_left(bundle: FollowedBundle, how: Any) -> None:
+    body = b"[" + b"1,\n" * 1000 + b"1]"
+    assert post(bundle, Source(body), "/taken/1", **CHUNKED)[0].startswith("413 ")
+    status, read = post(bundle, Source(body), "/heard/1", how, **CHUNKED)
+    assert (status, read) == ("204 No Content", [body, None])
+
+
 def test_without_inward_the_application_is_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("INWARD_SERVICE", "INWARD_BUNDLE"):
         monkeypatch.delenv(name, raising=False)

@@ -110,7 +110,9 @@ def test_a_class_is_served_where_its_marks_are(policy: Policy) -> None:
         ("orders:getOrder", places),
         ("front:show", places),
     ]
-    assert [operation.id for operation in email.sent] == ["orders:putOrder"]
+    assert [(each.operation.id, each.places, each.disclosed) for each in email.sent] == [
+        ("orders:putOrder", places, "never")
+    ]
     assert found(policy)["card"].served == found(policy)["pii"].served == ()
 
 
@@ -173,6 +175,8 @@ def test_calls_that_were_answered_are_counted_by_what_was_disclosed_then(policy:
         {"status": None},
         {"status": 304},
         {"status": 404},
+        {"status": 200, "grpc_status": 5},
+        {"status": 200, "grpc_status": 5, "bytes_out": 0},
         {"status": 200, "carried_out": "deny"},
         {"status": 200, "enforcer": "egress"},
         {"status": 200, "operation": "orders:putOrder"},
@@ -181,6 +185,12 @@ def test_calls_that_were_answered_are_counted_by_what_was_disclosed_then(policy:
 )
 def test_calls_that_gave_nothing_are_not_counted(policy: Policy, fields: dict[str, Any]) -> None:
     assert seen(policy, call(1, **{"caller": "front", **fields})) == {}
+
+
+def test_a_stream_that_failed_has_given_what_it_sent_before(policy: Policy) -> None:
+    ended = call(1, caller="front", status=200, grpc_status=0, bytes_out=0)
+    failed = call(2, caller="front", status=200, grpc_status=13, bytes_out=40)
+    assert seen(policy, ended, failed) == {("front", "orders:getOrder", True): 2}
 
 
 def test_what_observe_let_through_was_given(policy: Policy) -> None:

@@ -23,6 +23,8 @@ def test_every_refusal_has_a_title(reason: Reason) -> None:
         (Reason.BAD_PARAMETER, Reason.CONDITION),
         (Reason.UNKNOWN_CALLER, Reason.NO_GRANT),
         (Reason.UNVIEWABLE, Reason.UNVIEWABLE),
+        (Reason.UNDISCLOSED, Reason.UNDISCLOSED),
+        (Reason.UNREADABLE, Reason.UNREADABLE),
     ],
 )
 def test_a_caller_is_not_told_which_grants_there_are(reason: Reason, code: Reason) -> None:

@@ -13,6 +13,7 @@ from inward.record.verdict import MAX_BYTES, Verdict, encode_verdict, parse_verd
         Verdict(),
         Verdict(withheld=("pii.email", "pii.phone")),
         Verdict(reason="no_grant", policies=("a", "b"), observed=True),
+        Verdict(reason="undisclosed", sent=("pii.email",), withheld=("pii",), observed=True),
     ],
 )
 def test_it_comes_back(verdict: Verdict) -> None:
@@ -30,7 +31,8 @@ def test_what_is_too_long_is_cut_and_says_so() -> None:
     assert found is not None
     assert (found.more, found.policies) == (True, ())
     assert found.withheld == verdict.withheld[: len(found.withheld)]
-    assert len(encode_verdict(Verdict(withheld=("p" * 5000,)))) <= MAX_BYTES
+    for long in (Verdict(withheld=("p" * 5000,)), Verdict(sent=("p" * 5000,))):
+        assert len(encode_verdict(long)) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("value", ["", "{", "[]", '{"withheld": "pii"}', '{"reason": 1}', "[" * 100_000, "\ud800"])

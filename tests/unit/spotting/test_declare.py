@@ -192,6 +192,7 @@ def test_a_class_is_one_that_there_is_or_a_new_one() -> None:
     assert class_for(Kind.EMAIL, ["pii", "customer.email", "a.b.email"]) == "customer.email"
     assert class_for(Kind.EMAIL, ["customer.email", "pii.email"]) == "pii.email"
     assert class_for(Kind.CARD, ["pii"]) == "payment.card"
+    assert class_for(Kind.EMAIL, ["pii", "payment"]) == "pii"
     assert {class_for(kind, ()) for kind in Kind} == {
         "pii.email",
         "pii.phone",

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from inward.catalog.json_path import Wild
 from inward.spotting import tally as tallies
-from inward.spotting.kinds import Kind
-from inward.spotting.spot import Spotted
+from inward.spotting.kinds import Kind, Spotted
 from inward.spotting.tally import Tally
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from inward.catalog.openapi.marks import KEY, Piece, SchemaReader, classes_below
+from inward.catalog.openapi.marks import KEY, Piece, SchemaReader, classes_below, marked_as_no_data
 from inward.catalog.openapi.shapes import ShapeCompiler, TooLargeShapeError
 from inward.catalog.shape import Answers
 
@@ -69,6 +69,8 @@ class BodyReader:
     def complete(self, read: Iterable[tuple[Operation, Bodies]]) -> Iterator[Operation]:
         """Yield the operations with their shapes, but for those from the first on whose shape is too large."""
         compiler = ShapeCompiler(self._schemas.pieces)
+        without_data = marked_as_no_data(self._schemas.pieces)
+        no_data = ShapeCompiler(without_data) if without_data else None
         given_up = False
         for operation, bodies in read:
             if given_up:
@@ -76,6 +78,9 @@ class BodyReader:
                 continue
             try:
                 answers = _answers(compiler, operation.method, bodies.answers)
+                if no_data is not None:
+                    pieces = [piece for body in bodies.answers.values() for piece in body.pieces]
+                    answers = dataclasses.replace(answers, no_data=no_data.shape(pieces))
                 yield dataclasses.replace(operation, answers=answers, body=compiler.shape(bodies.request.pieces))
             except TooLargeShapeError as error:
                 bodies.value.mistake(f"`{operation.name}`: {error.message}", "mark fewer alternatives, or the whole")

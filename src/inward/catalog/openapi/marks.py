@@ -15,6 +15,7 @@ What it leaves out: anchors (`$dynamicRef`, `$id`) are mistakes, since what they
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from inward.catalog.syntax import Data
 
 KEY = "x-inward-data"
+NO_DATA = "none"  # the mark of what looks like data and is none
+NO_DATA = "none"  # the mark of what looks like data and is none
 _REFERENCES = ("$ref", "$dynamicRef")
 _ALTERNATIVES = ("allOf", "oneOf", "anyOf")
 _CONDITIONAL = ("if", "then", "else")
@@ -41,10 +44,12 @@ class Piece:
     """One schema. The numbers are those of other pieces.
 
     `same` describe the same value; `each` describes the same value as a whole and each item of it; `keys` the names of
-    the fields; `content` what a text holds. `patterns` are fields whose names begin so, or may be any.
+    the fields; `content` what a text holds. `patterns` are fields whose names begin so, or may be any. `no_data`: it is
+    marked as no data.
     """
 
     classes: set[str] = field(default_factory=set)
+    no_data: bool = False
     same: list[int] = field(default_factory=list)
     each: list[int] = field(default_factory=list)
     fields: dict[str, int] = field(default_factory=dict)
@@ -121,7 +126,7 @@ class SchemaReader:
 
     def marked(self, value: Value) -> int:
         """Return the number of a piece that has no more than the marks of `value`, which may be no schema."""
-        return self.add(Piece(classes=set(self._marks(value))))
+        return self.add(Piece(classes=set(self._marks(value)), no_data=_says_no_data(value)))
 
     def _number(self, schema: Value) -> int:
         number = self._numbers.get(id(schema.data))
@@ -140,6 +145,7 @@ class SchemaReader:
         keys = schema.data.keys() if isinstance(schema.data, dict) else ()
         if KEY in keys:
             piece.classes.update(self._marks(schema))
+            piece.no_data = _says_no_data(schema)
         for key in _REFERENCES:
             target = self._folder.target(schema.child(key)) if key in keys else None
             if target is not None:
@@ -176,7 +182,7 @@ class SchemaReader:
     def _marks(self, value: Value) -> Iterator[str]:
         """Yield the classes with which a value is marked."""
         mark = value.get(KEY)
-        if mark is None:
+        if mark is None or mark.data == NO_DATA:
             return
         if mark.data == []:
             mark.mistake(f"`{KEY}` names no data class")
@@ -186,6 +192,8 @@ class SchemaReader:
                 continue
             if name in self._classes:
                 yield name
+            elif name == NO_DATA:
+                named.mistake(f"`{NO_DATA}` stands in a list", f"write `{KEY}: {NO_DATA}`, or the classes")
             else:
                 hint = did_you_mean(name, self._classes) if self._classes else "declare it in `data` of inward.yaml"
                 named.mistake(f"there is no data class `{shown(name)}`", hint)
@@ -218,6 +226,18 @@ class SchemaReader:
                 if target is not None:
                     found.setdefault(id(target.data), []).append(schema)
         return found
+
+
+def _says_no_data(value: Value) -> bool:
+    mark = value.get(KEY)
+    return mark is not None and mark.data == NO_DATA
+
+
+def marked_as_no_data(pieces: Sequence[Piece]) -> list[Piece] | None:
+    """Return the same pieces with the one mark `none`, where they have it; None where none has."""
+    if not any(piece.no_data for piece in pieces):
+        return None
+    return [dataclasses.replace(piece, classes={NO_DATA} if piece.no_data else set()) for piece in pieces]
 
 
 def _named_schemas(value: Value) -> dict[str, Value]:

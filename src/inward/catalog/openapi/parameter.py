@@ -2,7 +2,7 @@
 
 Only those in the path and in the query are kept: they are what conditions may read. Types are `integer` and
 `boolean` where the schema says just that (`["integer", "null"]` is an integer), and `string` for everything
-else.
+else. A mark in a parameter that no enforcer looks at is a mistake: it would promise what is not kept.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from inward.catalog.template import PathTemplate
 
 _PLACES = ("path", "query", "header", "cookie", "querystring", "body", "formData")
+_NOT_LOOKED_AT = ("header", "cookie", "querystring")  # nobody would keep data in them from a service
 _KEPT: dict[str, Literal["path", "query"]] = {"path": "path", "query": "query"}
 MAX_NAME = 200
 
@@ -65,6 +66,8 @@ class ParameterReader:
             where_value.mistake(f"`{shown(where)}` is no place of a parameter", did_you_mean(where, _PLACES))
         kept = _KEPT.get(where)
         if kept is None:
+            if where in _NOT_LOOKED_AT:
+                self._require_unmarked(f"{where} parameter `{shown(name)}`", value, item)
             return None
         if not name.isprintable() or len(name) > MAX_NAME:
             name_value.mistake(f"`{shown(name)}` cannot be the name of a parameter")
@@ -73,6 +76,12 @@ class ParameterReader:
         is_required = required is not None and required.boolean() is True
         schema = value if self.swagger else value.get("schema")
         return Parameter(name, kept, self._type(schema), where == "path" or is_required, self._classes(value))
+
+    def _require_unmarked(self, what: str, parameter: Value, item: Value) -> None:
+        if classes := self._classes(parameter):
+            named = ", ".join(f"`{name}`" for name in classes)
+            looked_at = "only paths, queries and bodies are looked at"
+            item.mistake(f"the {what} carries {named}, and {looked_at}", "use the body")
 
     def _classes(self, parameter: Value) -> tuple[str, ...]:
         if self.schemas is None:

@@ -81,6 +81,30 @@ RULES: Mapping[str, Rule] = {
         "Write the condition with the constructs that Envoy can decide: `inward check --slow-path` names the others.",
         "note",
     ),
+    "unguarded": Rule(
+        "Program without a guard",
+        "A service has `guard: true`, and its program answers a request without an identity.",
+        "Put `Guard` around everything that the program serves, as its last line.",
+        "warning",
+    ),
+    "not_asked": Rule(
+        "Program that could not be asked",
+        "A service has `guard: true`, and whether its program is guarded is not known: it does not start alone.",
+        "Mend what keeps it from listening. `inward up` hands no calls to it before it was asked.",
+        "warning",
+    ),
+    "undocumented_route": Rule(
+        "Undocumented route",
+        "A guarded program serves what no API description has. Mode enforce refuses it, mode observe lets it through.",
+        "Describe it, or take it out.",
+        "note",
+    ),
+    "unknown_routes": Rule(
+        "Routes that are not known",
+        "The guard of a program does not know its framework, so that nothing is told of undocumented routes.",
+        "Nothing needs to be done: what is undocumented is refused in mode enforce all the same.",
+        "note",
+    ),
     "test_failed": Rule(
         "Failed test of the policies",
         "A call is not decided as a test in `policies/*.test.yaml` expects.",
@@ -99,11 +123,39 @@ RULES: Mapping[str, Rule] = {
         "Let a guard in the service withhold it, or let its owner disclose it: `inward data` says what is served.",
         "note",
     ),
+    "unviewed_rpc": Rule(
+        "gRPC method whose data nobody withholds",
+        "A gRPC method serves or takes a data class that is not disclosed to all, and its service has no guard: its "
+        "Envoy cannot look into the messages, and refuses such calls.",
+        "Put a guard into the service, and say `guard: true` in inward.yaml.",
+        "warning",
+    ),
+    "unfollowed_disclosure": Rule(
+        "Disclosure under a condition that Envoy cannot follow",
+        "A class is disclosed under a condition on the time that Envoy cannot follow when it views answers, so that it "
+        "is withheld.",
+        "Compare `context.time` with constants only, use @expires, or put a guard into the service.",
+        "note",
+    ),
+    "unreceivable_data": Rule(
+        "Request with data that its service may not receive",
+        "An operation takes a data class that is not disclosed to the service whose operation it is.",
+        "Let the owner of the class disclose it to the service, or take the field out: a request that holds it is "
+        "refused.",
+        "warning",
+    ),
     "undescribed_data": Rule(
         "Answers without a schema",
         "A service declares data in some answers and does not say what others hold, so that nothing is withheld there.",
         "Describe the answers by a schema.",
         "note",
+    ),
+    "undeclared_data": Rule(
+        "Undeclared data in answers",
+        "Sampled answers hold what looks like personal data or a secret, in a field that no API description declares.",
+        "Declare it with `x-inward-data`, take it out of the answers, or mark the field `x-inward-data: none` if it is "
+        "none. `inward data --undeclared` shows all of it.",
+        "warning",
     ),
     "guardrail_refuted": Rule(
         "Guardrail that is refuted",

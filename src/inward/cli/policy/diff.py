@@ -203,6 +203,7 @@ def _example_as_json(example: Example) -> dict[str, Any]:
         "method": witness.method or None,
         "path": witness.path or None,
         "query": witness.query,
+        "resource": witness.object_as_json,
         "at": witness.moment.isoformat(),
         "odd": example.odd,
         "by": [_policy_as_json(policy) for policy in example.by],

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from inward.policy.comparing.change import Change, Unknown
+from inward.policy.resources.model import OF_OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -64,9 +65,12 @@ class Compared:
     now: datetime
 
     def place_of(self, target: str) -> tuple[str, str]:
-        """Return the service of an operation, or the data class itself, and its owner."""
+        """Return the service of an operation, on objects or not, or the data class itself, and its owner."""
         for system in (self.new, self.old):
-            operation = system.catalog.operations.get(target)
+            name = target
+            if system.policies.resources.by_name.get(target.rpartition(OF_OBJECTS)[2]) is not None:
+                name = target.rpartition(OF_OBJECTS)[0] or target
+            operation = system.catalog.operations.get(name)
             if operation is not None:
                 return operation.service, system.catalog.services[operation.service].owner
             data_class = system.catalog.data_classes.get(target)
@@ -212,6 +216,8 @@ def _example(word: str, example: Example, now: datetime, *, several: bool) -> Wo
     if witness.path:
         request = f"{witness.method} {witness.path}{'?' + witness.query if witness.query else ''}"
         words += [Name(request), *([" of ", Name(witness.caller)] if several else [])]
+    if witness.resource is not None:
+        words.append(Name(witness.on_object))
     if witness.moment != now:
         words.append(f" at {witness.moment:%Y-%m-%d %H:%M:%S} UTC")
     if example.odd:

@@ -79,7 +79,7 @@ def fmt(
 
 
 def _all_of(system: Path) -> Iterator[_File]:
-    yield from (_File(system, name, name) for name in policy_files(system))
+    yield from (_File(system, name, name) for name in policy_files(system) if name.endswith(SUFFIX))
 
 
 def _named(paths: Iterable[Path]) -> Iterator[_File]:

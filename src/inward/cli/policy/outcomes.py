@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inward.cli.formats import junit
 from inward.cli.output import print_json, print_line, printable_lines, remark, styled
 from inward.policy.cases.run import by_test
+from inward.policy.resources.values import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,12 @@ def _print_test(each: PolicyTest, found: list[Outcome], policies: Mapping[str, G
         print_line(_plain(f"          {outcome.told(policies)}"))
     if len(failed) > MOST_LINES:
         print_line(styled(f"          and {len(failed) - MOST_LINES} more (`--format json` has all)", "dim"))
-    print_line(styled(f"          why: {_command(failed[0], option)}", "dim"))
+    print_line(styled(f"          why: {_command(failed[0], option)}{_whole(failed[0])}", "dim"))
+
+
+def _whole(outcome: Outcome) -> str:
+    """Say what the command does not know of, where the case is about an object."""
+    return "" if outcome.case.resource is None else "  (the call as a whole: what it says of objects is not explained)"
 
 
 def _plain(text: str) -> Text:
@@ -127,6 +133,7 @@ def _case_as_json(outcome: Outcome, policies: Mapping[str, GrantOrForbid]) -> di
         "request": case.request_name or None,
         "path": case.request.path,
         "query": case.request.query,
+        "resource": None if case.resource is None else as_json(case.resource),
         "expected": "allow" if case.allowed else "deny",
         "expected_reason": None if case.allowed or outcome.test.reason is None else outcome.test.reason.value,
         "decision": "allow" if decision.allowed else "deny",

@@ -141,6 +141,7 @@ def _witness_as_json(witness: Witness) -> dict[str, Any]:
         "method": witness.method or None,
         "path": witness.path or None,
         "query": witness.query if call else None,
+        "resource": witness.object_as_json,
         "time": witness.time,
     }
 

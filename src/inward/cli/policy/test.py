@@ -80,7 +80,7 @@ def test(
 def _load(system: Path) -> tuple[Policy, tuple[PolicyTest, ...]]:
     """Return a system and its tests; `InvalidSystemError` with the mistakes in either."""
     policy = load_policy(system)
-    tests, mistakes = load_tests(system, policy.catalog)
+    tests, mistakes = load_tests(system, policy.catalog, policy.policies.resources)
     if mistakes:
         raise InvalidSystemError(mistakes)
     if not tests:

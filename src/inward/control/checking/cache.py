@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024 * 1024  # of one system; what is larger is not kept
 MAX_SYSTEMS = 20  # those that were checked last
-_LIBRARIES = ("cedarpy", "msgspec", "pyyaml", "z3-solver")  # what they make of a text is what is kept
+_LIBRARIES = (
+    "cedarpy",
+    "grpcio-tools",
+    "msgspec",
+    "protobuf",
+    "pyyaml",
+    "z3-solver",
+)  # what they make of a text is what is kept
 _HASH = 64  # hexadecimal digits
 
 
@@ -53,6 +60,7 @@ class _Content(msgspec.Struct, frozen=True):
     made_by: str
     documents: dict[str, Kept]
     operations: dict[str, KeptOperations]
+    compiled: dict[str, bytes]
     spans: dict[str, list[Span]]
     valid: list[str]
     slow: dict[str, tuple[SlowCell, ...]]
@@ -108,7 +116,7 @@ class CheckCache:
             return empty
         self._stored = stored
         memo = SystemMemo(
-            DocumentMemo(content.documents, content.operations, keeps=True),
+            DocumentMemo(content.documents, content.operations, keeps=True, compiled=content.compiled),
             Memo(valid=set(map(bytes.fromhex, content.valid)), spans=content.spans),
         )
         return CheckMemo(memo, Verdicts(content.slow), Findings(content.posture))
@@ -122,6 +130,7 @@ class CheckCache:
             made_by(),
             documents.kept,
             documents.operations,
+            documents.compiled,
             policies.spans,
             sorted(digest.hex() for digest in policies.valid),
             memo.verdicts.used,

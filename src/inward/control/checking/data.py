@@ -1,6 +1,7 @@
 """What is to be said of data classes: which are served nowhere, to whom they are not shown, and what nobody described.
 
-All of these are notes: nothing is open because of them. No I/O, no clock.
+These are notes: nothing is open because of them. A finding is only that an operation takes what its service may not
+receive: its description and the policies contradict each other. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from inward.control.findings import Finding, names
 from inward.insight.exposure import exposures
+from inward.viewing.withholding import Withholding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,8 @@ def of_data(system: System, now: datetime) -> Iterator[Finding]:
         found = exposures(system.catalog, system.engine, now)
         yield from _not_served(found)
         yield from _not_shown(found, system)
+        yield from _not_received(found, system)
+        yield from _not_viewed(system)
         yield from _not_described(system)
 
 
@@ -59,8 +63,64 @@ def _not_shown(found: list[Exposure], system: System) -> Iterator[Finding]:
             "undisclosed_data",
             system.catalog.operations[operation].place,
             f"of what `{operation}` serves, {listed}",
-            "only a guard in the service withholds it; its owner can disclose it",
+            f"{_enforcer(system.catalog.operations[operation], system)} withholds it; its owner can disclose it",
             operation,
+        )
+
+
+def _enforcer(operation: Operation, system: System) -> str:
+    guarded = system.catalog.services[operation.service].guarded
+    return f"the guard in `{operation.service}`" if guarded else f"the Envoy of `{operation.service}`"
+
+
+def _not_viewed(system: System) -> Iterator[Finding]:
+    """Yield what an Envoy does otherwise than a guard: it cannot look into gRPC, nor follow every condition."""
+    withholding = Withholding(system.catalog, system.engine)
+    for operation in system.catalog.operations.values():
+        if system.catalog.services[operation.service].guarded:
+            continue
+        viewed = withholding.viewed(operation)
+        if viewed is None:
+            continue
+        if operation.rpc is not None:
+            yield Finding(
+                "finding",
+                "unviewed_rpc",
+                operation.place,
+                f"`{operation.id}` is a gRPC method with data that is not disclosed to all, and has no view in Envoy: "
+                "such calls are refused",
+                f"put a guard into `{operation.service}`, and say `guard: true`",
+                operation.id,
+            )
+        elif viewed.untold:
+            listed = "; ".join(f"`{caller}`: {names(sorted(classes))}" for caller, classes in viewed.untold.items())
+            yield Finding(
+                "note",
+                "unfollowed_disclosure",
+                operation.place,
+                f"of `{operation.id}`, Envoy withholds what is disclosed under a condition that it cannot follow: "
+                f"{listed}",
+                "compare `context.time` with constants only, use @expires, or put a guard into the service",
+                operation.id,
+            )
+
+
+def _not_received(found: list[Exposure], system: System) -> Iterator[Finding]:
+    """Yield a finding for each operation that takes classes which are never disclosed to its own service."""
+    hidden: dict[str, list[str]] = defaultdict(list)
+    for exposure in found:
+        for taking in exposure.sent:
+            if taking.disclosed == "never":
+                hidden[taking.operation.id].append(exposure.data_class.name)
+    for name, classes in hidden.items():
+        operation = system.catalog.operations[name]
+        yield Finding(
+            "finding",
+            "unreceivable_data",
+            operation.place,
+            f"`{name}` takes {names(classes)}, which `{operation.service}` itself may not receive",
+            f"its owner can disclose it to `{operation.service}`, as to any caller; a request that holds it is refused",
+            name,
         )
 
 

@@ -8,6 +8,7 @@ Every format prints the same report.
 from __future__ import annotations
 
 import gc
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +18,10 @@ from inward.control.checking.cache import CheckCache, CheckMemo
 from inward.control.checking.cases import of_tests
 from inward.control.checking.data import of_data
 from inward.control.checking.parts import of_posture_by_parts
+from inward.control.checking.routes import of_guards
 from inward.control.findings import in_order, of_policies, of_services, of_slow_path
 from inward.control.proofs import of_guardrails
+from inward.control.sampling.undeclared import kept_history, of_undeclared
 from inward.errors import ExitCode, InvalidSystemError
 
 if TYPE_CHECKING:
@@ -57,10 +60,13 @@ STEPS: tuple[Step, ...] = (
     Step("policies", lambda subject: of_policies(subject.system, subject.now)),
     Step("tests", lambda subject: of_tests(subject.folder, subject.system)),
     Step("data", lambda subject: of_data(subject.system, subject.now)),
+    Step("sampled answers", lambda subject: of_undeclared(subject.system, kept_history(subject.folder))),
     Step("guardrails", lambda subject: of_guardrails(subject.system, subject.now)),
     Step("posture", lambda subject: of_posture_by_parts(subject.system, subject.now, subject.memo.posture)),
     Step("slow path", lambda subject: of_slow_path(subject.system, subject.memo.verdicts)),
 )
+# Taken only where somebody wants it, since it runs the programs.
+ROUTES = Step("guarded programs", lambda subject: of_guards(subject.folder, subject.system, os.environ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ def check(
         for number, step in enumerate(steps):
             tell(step.name, number, len(steps))
             taken.append(_take(step, Subject(folder, system, now, memo)))
-        if cache and steps is STEPS:
+        if cache and set(STEPS) <= set(steps):
             cache.store(memo)
     return Report(folder, system, tuple(taken))
 

@@ -49,7 +49,8 @@ class Enforcement:
             folder = self.folder(name)
             path = str(folder.path)
             slow = str(self._layout.slow_socket)
-            folder.write("clusters.json", render.clusters(policy.catalog, addresses, path, allocation.app, slow))
+            app = None if allocation.own_tls else allocation.app
+            folder.write("clusters.json", render.clusters(policy.catalog, addresses, path, app, slow))
             folder.write("egress.json", render.egress(addresses, allocation.credential))
         for name in allocations:
             folder = self.folder(name)

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 from inward.control.quarantine import apply_quarantine
 from inward.control.run import services as parts
 from inward.control.run.events import Event, Told
+from inward.control.run.own_tls import identity_folder
 from inward.control.run.ports import Ports, known_ports
 from inward.control.run.readiness import LOOK_SECONDS, listens, until_listening
 from inward.control.run.slow_path import slow_path_process
 from inward.control.run.supervisor import Job, Supervisor
 from inward.control.running import Running, store_running
+from inward.control.sampling.process import can_sample, sampler_process
 from inward.envoy.admin import Admin
+from inward.guard.serve.log import KIND as GUARD_LOG
 from inward.record.call import timestamp
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from inward.control.bundle import Policy
     from inward.control.layout import Layout
     from inward.control.run.enforcement import Enforcement
+    from inward.control.run.gate import Gates
     from inward.control.run.identities import Identities
     from inward.control.run.intake import Intake
     from inward.control.running import RunningService
@@ -45,6 +49,7 @@ class Keepers:
     intake: Intake
     identities: Identities
     enforcement: Enforcement
+    gates: Gates
 
 
 def served(policy: Policy) -> dict[str, Service]:
@@ -52,9 +57,15 @@ def served(policy: Policy) -> dict[str, Service]:
     return {name: service for name, service in policy.catalog.services.items() if service.run}
 
 
-def process_names(policy: Policy) -> set[str]:
+def process_names(policy: Policy, settings: Settings) -> set[str]:
     """Return the names of all processes of a run."""
-    return {each for name in served(policy) for each in (name, parts.envoy_name(name))} | {parts.SLOW_PATH}
+    found = {each for name in served(policy) for each in (name, parts.envoy_name(name))} | {parts.SLOW_PATH}
+    return found | {parts.SAMPLER} if samples(settings) else found
+
+
+def samples(settings: Settings) -> bool:
+    """Tell whether a run has a sampler."""
+    return settings.sampling and can_sample()
 
 
 class Fleet:
@@ -76,6 +87,7 @@ class Fleet:
         self._intake = keepers.intake
         self._identities = keepers.identities
         self._enforcement = keepers.enforcement
+        self._gates = keepers.gates
         self._told = told
         self._stop = stopped
         self._allocations: dict[str, parts.Allocation] = {}
@@ -120,7 +132,7 @@ class Fleet:
         while not await self._takes_calls(name):
             if name not in self._allocations:
                 return  # taken out of the system
-            if not late and time.monotonic() > deadline:
+            if not late and time.monotonic() > deadline and not self._gates.holds(name):
                 late = True
                 output = self._layout.output(name)
                 text = f"{name} does not listen yet; what it prints is in `{output}`"
@@ -170,6 +182,7 @@ class Fleet:
             known = self._allocations.get(name)
             kept = known.running() if known else before.get(name)
             self._allocations[name] = parts.allocate(service, self._layout, kept, self._ports)
+        self._gates.want(wanted.values())
         parts.prepare_token_key(self._layout)
         self._write_running()
         await asyncio.to_thread(self._write_files, policy)
@@ -185,16 +198,21 @@ class Fleet:
         folders = {
             name: (service.spiffe_id, self._enforcement.folder(name)) for name, service in served(policy).items()
         }
-        self._identities.want(folders)
+        own_tls = {name: identity_folder(self._layout, name) for name, at in self._allocations.items() if at.own_tls}
+        self._identities.want(folders, own_tls)
         apply_quarantine(self._layout, policy.catalog)
 
     async def _run_jobs(self, wanted: Mapping[str, Service]) -> None:
         """Start what is not running as it should: enforcers first, then who is called, then who only calls."""
         enforcers = [Job(slow_path_process(self._layout, self._environment))]
+        if samples(self._settings):
+            enforcers.append(Job(sampler_process(self._layout, self._environment)))
         callees: list[Job] = []
         callers: list[Job] = []
         for name, service in wanted.items():
             self._intake.follow(name)
+            if service.serves_tls:
+                self._intake.follow(name, GUARD_LOG)
             allocation = self._allocations[name]
             enforcer = parts.envoy_process(service, allocation, self._layout, self._settings, self._environment)
             enforcers.append(Job(enforcer, parts.ENVOY_VARIABLES, partial(self._before_envoy, name)))
@@ -208,8 +226,15 @@ class Fleet:
             await asyncio.gather(*(self._supervisor.run(job) for job in changed))
             names = {job.spec.name for job in changed}
             begun = {name: at for name, at in self._allocations.items() if names & {name, parts.envoy_name(name)}}
-            listening = until_listening(self._layout, begun, self._supervisor.alive)
+            listening = until_listening(self._layout, begun, partial(self._may_listen, names))
             await self._until(listening, self._settings.start_seconds)
+
+    def _may_listen(self, begun: set[str], process: str) -> bool:
+        """Tell whether a process is still to be waited for: it has begun and runs, and its calls are not held back.
+
+        One whose turn comes later may be about to listen elsewhere than it does now.
+        """
+        return process in begun and self._supervisor.alive(process) and not self._gates.holds(process)
 
     async def _until(self, work: Coroutine[None, None, None], seconds: float) -> None:
         """Wait for `work`, but not longer than `seconds`, and not when the run is being ended."""
@@ -224,4 +249,8 @@ class Fleet:
         await asyncio.to_thread(self._intake.next_log, name)
 
     async def _before_app(self, name: str) -> None:
-        self._layout.service(name).app_socket.unlink(missing_ok=True)
+        folder = self._layout.service(name)
+        for socket in (folder.app_socket, folder.own_socket, folder.asked_socket):
+            socket.unlink(missing_ok=True)
+        if name in self._allocations and self._allocations[name].own_tls:
+            await asyncio.to_thread(self._intake.next_log, name, GUARD_LOG)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from inward.authority.rotation import due, renewal_time
 from inward.control.run.events import Event
+from inward.control.run.own_tls import PEMFiles
 from inward.envoy.resources.tls import bundle_secret, svid_secret
 from inward.errors import InwardError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from inward.authority.ca import Authority
     from inward.control.run.events import Told
@@ -34,12 +36,17 @@ class Identities:
         self._told = told
         self._wanted: dict[str, tuple[SpiffeID, EnvoyFolder]] = {}
         self._held: dict[str, tuple[X509SVID, datetime]] = {}
+        self._pem: dict[str, PEMFiles] = {}
         self._turn = threading.RLock()  # `want` and `keep` are in threads of their own
 
-    def want(self, wanted: dict[str, tuple[SpiffeID, EnvoyFolder]]) -> None:
-        """Set which services are supplied, and supply at once those that are not yet."""
+    def want(self, wanted: dict[str, tuple[SpiffeID, EnvoyFolder]], pem: Mapping[str, Path] | None = None) -> None:
+        """Set which services are supplied, and supply at once those that are not yet.
+
+        `pem` maps those that serve TLS themselves to folders for PEM files.
+        """
         with self._turn:
             self._wanted = wanted
+            self._pem = {name: self._pem.get(name) or PEMFiles(folder) for name, folder in (pem or {}).items()}
             self._held = {name: held for name, held in self._held.items() if name in wanted}
             self.renew(datetime.now(UTC))
 
@@ -69,6 +76,8 @@ class Identities:
         for name, (_, folder) in self._wanted.items():
             with self._telling(name):
                 folder.write("bundle.json", [secret])
+                if name in self._pem:
+                    self._pem[name].write_bundle(bundle)
         for name, (spiffe_id, folder) in self._wanted.items():
             with self._telling(name):
                 held = self._held.get(name)
@@ -76,6 +85,8 @@ class Identities:
                     svid = self._authority.issue(spiffe_id, now)
                     folder.write("svid.json", [svid_secret(svid.chain_pem.decode(), svid.key_pem.decode())])
                     held = self._held[name] = (svid, now)
+                if name in self._pem:
+                    self._pem[name].write_svid(held[0])
                 following = min(following, renewal_time(*held))
         return following
 

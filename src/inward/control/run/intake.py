@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inward.envoy.access_log import LogLineError, parse_line
 from inward.envoy.log_folder import LogError, LogFolder
 from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, Tailer
+from inward.guard.serve.log import KIND as GUARD_LOG
 from inward.record.call import Gap, beginning, timestamp
 from inward.record.recorder import Recorder, RecordWriteError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from inward.record.call import Entry
 
 READ_BYTES = 1 << 20
+ENVOY_LOG = "access"  # the kind of log that an Envoy writes
 RETRY_SECONDS = 1.0
 
 
@@ -34,30 +36,32 @@ class Intake:
         self._recorder = recorder
         self._catalog = catalog
         self._told = told
-        self._tailers: dict[str, Tailer] = {}
+        self._tailers: dict[tuple[str, str], Tailer] = {}  # by service and kind of log
         self._pending: list[Entry] = []
         self._count = 0
-        self._unreadable: dict[str, str] = {}  # service → what was told of its log
+        self._unreadable: dict[str, str] = {}  # log → what was told of it
         self._turn = threading.RLock()  # a thread that was left behind by a cancelled `keep` may still be reading
 
-    def follow(self, service: str) -> Tailer:
-        """Read the log of a service from now on, from where the record ends."""
-        tailer = self._tailers.get(service)
+    def follow(self, service: str, kind: str = ENVOY_LOG) -> Tailer:
+        """Read a log of a service from now on, from where the record ends."""
+        tailer = self._tailers.get((service, kind))
         if tailer is None:
-            folder = LogFolder(self._layout.log(service))
+            folder = LogFolder(self._layout.log(service), kind)
             tailer = Tailer(folder, service, self._recorder.position(f"{service}/{folder.kind}"))
-            self._tailers[service] = tailer
+            self._tailers[service, kind] = tailer
         return tailer
 
     def follow_left(self) -> None:
         """Read every log that there is, those of services that the system no longer has among them."""
         for service in self._layout.logged():
             self.follow(service)
+            if LogFolder(self._layout.log(service), GUARD_LOG).numbers():
+                self.follow(service, GUARD_LOG)
 
-    def next_log(self, service: str) -> None:
-        """Begin a log file for an Envoy that is about to be started; the one before has ended."""
+    def next_log(self, service: str, kind: str = ENVOY_LOG) -> None:
+        """Begin a log file for who is about to be started and writes it; the one before has ended."""
         with self._turn:
-            tailer = self.follow(service)
+            tailer = self.follow(service, kind)
             tailer.writer_ended()
             tailer.folder.switch(tailer.position.number)
 
@@ -85,16 +89,16 @@ class Intake:
             return count
 
     def _read(self) -> None:
-        for service, tailer in self._tailers.copy().items():
+        for (service, _), tailer in self._tailers.copy().items():
             try:
                 read = tailer.read(READ_BYTES)
             except LogError as error:
                 # It stays where it is, and the logs of the others are read all the same.
-                if self._unreadable.get(service) != error.message:
-                    self._unreadable[service] = error.message
+                if self._unreadable.get(tailer.log) != error.message:
+                    self._unreadable[tailer.log] = error.message
                     self._told(error.message)
                 continue
-            self._unreadable.pop(service, None)
+            self._unreadable.pop(tailer.log, None)
             self._count += len(read)
             entries = (found if isinstance(found, Gap) else self._entry(found, service) for found in read)
             self._pending.extend(entry for entry in entries if entry is not None)
@@ -127,7 +131,7 @@ class Intake:
                 continue
             pause = FASTEST_POLL_SECONDS if count else min(pause * 1.5, SLOWEST_POLL_SECONDS)
             await asyncio.sleep(pause)
-            for service, tailer in list(self._tailers.items()):
+            for (service, _), tailer in list(self._tailers.items()):
                 self._delete_recorded(tailer)
                 rotate(service, tailer.folder)
 

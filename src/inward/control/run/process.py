@@ -157,11 +157,16 @@ def _born_elsewhere(pid: int) -> str | None:
 
 def last_line(output: Path) -> str:
     """Return the last line that a process printed, harmless to print and not longer than a line should be."""
+    return next(iter(last_lines(output, 1)), "")
+
+
+def last_lines(output: Path, count: int) -> list[str]:
+    """Return the last lines that a process printed, `count` at most, each like `last_line`."""
     try:
         with output.open("rb") as file:
             file.seek(max(0, output.stat().st_size - LAST_BYTES))
             lines = file.read().decode("utf-8", "replace").split("\n")
     except OSError:
-        return ""
+        return []
     spoken = [line.strip() for line in lines if line.strip()]
-    return printable(spoken[-1])[:LAST_CHARACTERS] if spoken else ""
+    return [printable(line)[:LAST_CHARACTERS] for line in spoken[-count:]]

@@ -15,11 +15,12 @@ import envoy
 import msgspec
 
 from inward.catalog.model import Address
+from inward.control.run.own_tls import given as given_tls
 from inward.control.run.ports import LOOPBACK
 from inward.control.run.process import ProcessSpec
 from inward.control.running import RunningService, parse_address
 from inward.envoy.resources.bootstrap import bootstrap
-from inward.envoy.resources.egress import USER
+from inward.envoy.resources.egress import USER, proxy_authorization
 from inward.errors import InwardError
 from inward.identity.private_files import private_folder, write_private
 
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     from inward.control.settings import Settings
 
 PATH_LIMIT = 107  # bytes in the path of a Unix socket (unix(7)); macOS has 103
-APP_VARIABLES = ("HTTP_PROXY", "INWARD_BUNDLE", "INWARD_SPIFFE_ID")
+APP_VARIABLES = ("HTTP_PROXY", "INWARD_BUNDLE", "INWARD_LISTEN", "INWARD_SPIFFE_ID")
 ENVOY_VARIABLES = ("INWARD_BOOTSTRAP",)
 SLOW_PATH = "inward.slow-path"  # the name of its process, which no service can have
+SAMPLER = "inward.sampler"  # likewise
 MOST_CONNECTION_SECONDS = 900.0
 _OURS = ("INWARD_CA_PASSPHRASE",)
-_PROXIES = ("http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "HTTP_PROXY")
+_PROXIES = ("http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "HTTP_PROXY", "no_grpc_proxy")
 
 
 class SocketPathError(InwardError):
@@ -55,6 +57,11 @@ class Allocation:
     credential: str
     app: str | Address | None  # a Unix socket's path, or a loopback address; None where nothing listens
 
+    @property
+    def own_tls(self) -> Address | None:
+        """Where the service takes calls itself, with no Envoy in front; None where one is."""
+        return self.ingress if self.app is not None and self.app == self.ingress else None
+
     def running(self) -> RunningService:
         """Return the allocation as other commands read it."""
         return RunningService(
@@ -69,8 +76,11 @@ def allocate(service: Service, layout: Layout, before: RunningService | None, po
     """Choose addresses for a service; those of `before`, a run whose processes are still there, are kept."""
     ingress = service.listen
     if ingress is not None and ingress.port == 0:
-        kept = parse_address(before.listen) if before and before.listen else None
-        ingress = kept if kept and kept.host == ingress.host else Address(ingress.host, ports.hold())
+        same = before is not None and before.serves_tls == service.serves_tls  # else who listens is another process
+        kept = parse_address(before.listen) if before and before.listen and same else None
+        if kept is None or kept.host != ingress.host:
+            kept = Address(ingress.host, ports.find() if service.serves_tls else ports.hold())
+        ingress = kept
     egress = parse_address(before.egress) if before else Address(LOOPBACK, ports.hold())
     app: str | Address | None = None
     if service.run and "{socket}" in service.run:
@@ -83,6 +93,8 @@ def allocate(service: Service, layout: Layout, before: RunningService | None, po
     elif service.run and "{port}" in service.run:
         kept_app = before.app if before and before.app and not before.app.startswith("/") else None
         app = parse_address(kept_app) if kept_app else Address(LOOPBACK, ports.find())
+    elif service.serves_tls:
+        app = ingress
     credential = before.credential if before else secrets.token_urlsafe(24)
     return Allocation(ingress, egress, credential, app)
 
@@ -114,8 +126,9 @@ def app_process(
     """Return the process of the service itself: its `run` line, with its addresses filled in."""
     assert service.run is not None  # noqa: S101 - only services with a run line are started
     app = allocation.app
+    own = str(layout.service(service.name).own_socket) if service.guarded else app  # see `control.run.gate`
     fields = {
-        "{socket}": app if isinstance(app, str) else "",
+        "{socket}": own if isinstance(own, str) else "",
         "{port}": str(app.port) if isinstance(app, Address) else "",
     }
     argv = shlex.split(service.run)
@@ -126,10 +139,15 @@ def app_process(
     given |= {
         "HTTP_PROXY": proxy,
         "http_proxy": proxy,
+        # Clients of gRPC ask a proxy for a tunnel, and before these for one that HTTPS calls to the outside may need.
+        "grpc_proxy": proxy,
+        "INWARD_EGRESS": str(allocation.egress),
+        "INWARD_EGRESS_AUTHORIZATION": proxy_authorization(allocation.credential),
         "INWARD_BUNDLE": str(layout.bundle),
         "INWARD_SERVICE": service.name,
         "INWARD_SPIFFE_ID": str(service.spiffe_id),
         "INWARD_TOKEN_KEY": str(layout.token_key),
+        **({} if allocation.own_tls is None else given_tls(service, allocation.own_tls, layout).variables()),
         "PATH": search_path(environment),
         "PYTHONUNBUFFERED": environment.get("PYTHONUNBUFFERED", "1"),
     }
@@ -155,11 +173,12 @@ def envoy_process(
     content = msgspec.json.encode(
         bootstrap(
             service,
-            ingress=allocation.ingress,
+            ingress=None if service.serves_tls else allocation.ingress,
             egress=allocation.egress,
             folder=str(folder.path),
             log=str(layout.log(service.name) / "access.log"),
             max_connection_seconds=seconds,
+            token_key=str(layout.token_key),
         )
     )
     write_private(folder.bootstrap, content)
@@ -173,6 +192,9 @@ def envoy_process(
         str(settings.envoy_threads),
         "--log-level",
         "warning",
+        "--component-log-level",
+        # warnings at each start: taps that nobody takes off (ours take themselves), a filter whose interface may change
+        "tap:error,misc:error",
         "--drain-time-s",
         "5",
     ]

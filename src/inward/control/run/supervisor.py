@@ -132,6 +132,12 @@ class Supervisor:
             del self._slots[name]
         self._save()
 
+    async def renew(self, name: str) -> None:
+        """End the process of a job, which is then started again like one that has ended."""
+        slot = self._slots.get(name)
+        if slot is not None and slot.process is not None:
+            await slot.process.stop(STOP_SECONDS)
+
     async def end_all(self) -> None:
         """Stop every job, and what an earlier run left and no job has taken over."""
         await asyncio.gather(self.clear(set()), *(self.end(name) for name in list(self._slots)))

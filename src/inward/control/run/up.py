@@ -21,6 +21,7 @@ from inward.control.run import services as parts
 from inward.control.run.enforcement import Enforcement
 from inward.control.run.events import Event, Told, mistakes_event
 from inward.control.run.fleet import Fleet, Keepers, process_names, served
+from inward.control.run.gate import Gates
 from inward.control.run.identities import Identities
 from inward.control.run.intake import Intake
 from inward.control.run.limits import require_watches
@@ -28,8 +29,10 @@ from inward.control.run.ports import require_free
 from inward.control.run.process import last_line
 from inward.control.run.supervisor import Supervisor
 from inward.control.running import Running, load_running
+from inward.control.sampling.process import MISSING, can_sample
 from inward.envoy.admin import Admin
 from inward.errors import InvalidSystemError, InwardError
+from inward.guard.serve.log import KIND as GUARD_LOG
 from inward.identity.private_files import private_folder
 from inward.record.lock import FolderLock
 from inward.record.recorder import Recorder
@@ -45,6 +48,10 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 1.0
 CONFIRM_SECONDS = 10.0
 _logger = logging.getLogger(__name__)
+
+
+async def _goes_on_by_itself() -> None:
+    """Wait for nothing: a guard looks at its log's symlink before each line."""
 
 
 class Up:
@@ -80,12 +87,13 @@ class Up:
             self._intake = Intake(self._layout, recorder, lambda: self._policy.catalog, self._warn)
             self._identities = Identities(self._authority(), self._told)
             self._enforcement = Enforcement(self._layout, self._told)
-            keepers = Keepers(self._supervisor, self._intake, self._identities, self._enforcement)
+            self._gates = Gates(self._layout, self._supervisor, self._told)
+            keepers = Keepers(self._supervisor, self._intake, self._identities, self._enforcement, self._gates)
             self._fleet = Fleet(self._layout, self._settings, self._environment, keepers, self._told, self._stop)
             for note in recorder.notes:
                 self._warn(note)
             before = self._run_before() if left else None
-            await self._supervisor.clear(process_names(self._policy) if before else set())
+            await self._supervisor.clear(process_names(self._policy, self._settings) if before else set())
             if before is None:
                 require_watches(len(served(self._policy)))
                 require_free(served(self._policy).values())
@@ -146,6 +154,9 @@ class Up:
         # Calls are recorded and identities renewed from the first moment, however long some service takes to start.
         self._go_on_with("identities", self._identities.keep)
         self._go_on_with("the record", partial(self._intake.keep, self._rotate))
+        if self._settings.sampling and not can_sample():
+            self._warn(MISSING)
+        self._go_on_with("what is guarded", self._gates.keep)
         await self._fleet.reconcile(self._policy, before)
         self._go_on_with("readiness", partial(self._fleet.all_ready, self._policy))
         self._go_on_with("the system folder", self._watch)
@@ -172,12 +183,15 @@ class Up:
             await asyncio.sleep(RETRY_SECONDS)
 
     def _rotate(self, name: str, folder: LogFolder) -> None:
-        if folder.due(self._settings.log_file_bytes) and self._supervisor.alive(parts.envoy_name(name)):
-            self._aside(self._rotate_one(folder, Admin(self._layout.service(name).admin_socket)))
+        if folder.kind == GUARD_LOG:
+            if folder.due(self._settings.log_file_bytes) and self._supervisor.alive(name):
+                self._aside(self._rotate_one(folder, _goes_on_by_itself))
+        elif folder.due(self._settings.log_file_bytes) and self._supervisor.alive(parts.envoy_name(name)):
+            self._aside(self._rotate_one(folder, Admin(self._layout.service(name).admin_socket).reopen_logs))
 
-    async def _rotate_one(self, folder: LogFolder, admin: Admin) -> None:
+    async def _rotate_one(self, folder: LogFolder, reopen: Callable[[], Awaitable[None]]) -> None:
         with contextlib.suppress(InwardError):
-            await folder.rotate(admin.reopen_logs)
+            await folder.rotate(reopen)
 
     async def _watch(self) -> None:
         """Look at the system folder; what is right there is enforced, what is wrong is told."""

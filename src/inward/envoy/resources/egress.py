@@ -10,6 +10,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from inward.envoy.access_log import ANSWERED, EGRESS_FIELDS, file_log
+from inward.envoy.resources.grpc import from_tunnel, tunnel_listener, tunnel_routes
 from inward.envoy.resources.ingress import socket_address
 from inward.envoy.resources.proto import (
     EXPRESSION_FILTER,
@@ -56,47 +57,75 @@ def egress_routes(services: Sequence[str], credential: str) -> Resource:
         "direct_response": {"status": 407},
         "response_headers_to_add": [{"header": {"key": "proxy-authenticate", "value": 'Basic realm="inward"'}}],
     }
+    refused_tunnel, tunnel = tunnel_routes(refused, credential_header)
+    # INVARIANT: what comes before the refusals came out of a tunnel, which was asked for with the credential.
     hosts: list[Resource] = [
         {
             "name": service,
             "domains": [service, f"{service}:*"],
             "routes": [
+                {"match": {"prefix": "/", **from_tunnel()}, **_to_callee(service)},
                 refused,
-                {
-                    "match": {"prefix": "/", "headers": [credential_header]},
-                    "request_headers_to_remove": ["proxy-authorization", "proxy-connection"],
-                    "route": {
-                        "cluster": callee_cluster(service),
-                        "timeout": "0s",
-                        # Only what certainly never reached the callee is tried again.
-                        "retry_policy": {
-                            "retry_on": "connect-failure,refused-stream,reset-before-request",
-                            "num_retries": 3,
-                            "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.2s"},
-                        },
-                    },
-                },
+                refused_tunnel,
+                tunnel,
+                {"match": {"prefix": "/", "headers": [credential_header]}, **_to_callee(service)},
             ],
         }
         for service in services
     ]
+    unknown = {"direct_response": {"status": 404}}
     hosts.append(
         {
             "name": "unknown",
             "domains": ["*"],
-            "routes": [refused, {"match": {"prefix": "/"}, "direct_response": {"status": 404}}],
+            "routes": [
+                {"match": {"prefix": "/", **from_tunnel()}, **unknown},
+                refused,
+                refused_tunnel,
+                {"match": {"prefix": "/"}, **unknown},
+                {"match": {"connect_matcher": {}}, **unknown},
+            ],
         }
     )
     return typed(ROUTE_CONFIGURATION, name=EGRESS_ROUTES, virtual_hosts=hosts)
 
 
+def _to_callee(service: str) -> Resource:
+    return {
+        "request_headers_to_remove": ["proxy-authorization", "proxy-connection"],
+        "route": {
+            "cluster": callee_cluster(service),
+            "timeout": "0s",
+            # Only what certainly never reached the callee is tried again.
+            "retry_policy": {
+                "retry_on": "connect-failure,refused-stream,reset-before-request",
+                "num_retries": 3,
+                "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.2s"},
+            },
+        },
+    }
+
+
+def egress_tunnel(folder: str, log: str) -> Resource:
+    """Return the listener in which the tunnels end that clients ask the egress for, to call by HTTP/2."""
+    return tunnel_listener(_manager("HTTP2", folder, log))
+
+
 def egress_listener(address: Address, folder: str, log: str) -> Resource:
     """Return the listener. Only calls that no callee answered are logged here: the callee's ingress logs the others."""
-    manager = extension(
+    return {
+        "name": "egress",
+        "address": socket_address(address),
+        "filter_chains": [{"filters": [_manager("AUTO", folder, log, upgrade_configs=[{"upgrade_type": "CONNECT"}])]}],
+    }
+
+
+def _manager(codec: str, folder: str, log: str, **fields: object) -> Resource:
+    return extension(
         "envoy.filters.network.http_connection_manager",
         HTTP_MANAGER,
         stat_prefix="egress",
-        codec_type="AUTO",
+        codec_type=codec,
         http_filters=[extension("envoy.filters.http.router", ROUTER, suppress_envoy_headers=True)],
         rds={"route_config_name": EGRESS_ROUTES, "config_source": watched(f"{folder}/egress.json")},
         generate_request_id=True,
@@ -109,6 +138,7 @@ def egress_listener(address: Address, folder: str, log: str) -> Resource:
         stream_idle_timeout="0s",
         strip_any_host_port=True,
         local_reply_config=egress_replies(),
+        **fields,
         access_log=[
             file_log(
                 log,
@@ -118,11 +148,6 @@ def egress_listener(address: Address, folder: str, log: str) -> Resource:
             )
         ],
     )
-    return {
-        "name": "egress",
-        "address": socket_address(address),
-        "filter_chains": [{"filters": [manager]}],
-    }
 
 
 def _answered_here() -> Resource:

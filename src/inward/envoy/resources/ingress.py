@@ -22,57 +22,14 @@ from inward.envoy.resources.refusals import ingress_replies
 from inward.envoy.resources.routes import INGRESS_ROUTES
 from inward.envoy.resources.slow_filter import slow_filters
 from inward.envoy.resources.tls import downstream
+from inward.envoy.tap import tap_filter
+from inward.envoy.views.filters import view_filters
+from inward.envoy.views.source import MOST_BYTES
+from inward.identity.forwarded import IDENTITY_HEADERS
 from inward.record.verdict import HEADER
 
 if TYPE_CHECKING:
     from inward.catalog.model import Address
-
-# What an application may take for "who is calling", when it stands behind a proxy that it trusts. The ingress is that
-# proxy, so a caller's own copy is dropped before anything looks at the request.
-IDENTITY_HEADERS = (
-    "forwarded",
-    "proxy-authorization",
-    "remote-user",
-    "tailscale-user-login",
-    "true-client-ip",
-    "x-amzn-oidc-data",
-    "x-amzn-oidc-identity",
-    "x-auth-request-email",
-    "x-auth-request-groups",
-    "x-auth-request-user",
-    "x-authenticated-user",
-    "x-client-cert",
-    "x-client-dn",
-    "x-client-verify",
-    "x-consumer-id",
-    "x-consumer-username",
-    "x-forwarded-access-token",
-    "x-forwarded-client-cert",
-    "x-forwarded-email",
-    "x-forwarded-for",
-    "x-forwarded-groups",
-    "x-forwarded-host",
-    "x-forwarded-preferred-username",
-    "x-forwarded-proto",
-    "x-forwarded-user",
-    "x-goog-authenticated-user-email",
-    "x-goog-authenticated-user-id",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-real-ip",
-    "x-remote-user",
-    "x-request-id",
-    "x-rewrite-url",
-    "x-ssl-cert",
-    "x-ssl-client-cert",
-    "x-ssl-client-s-dn",
-    "x-ssl-client-verify",
-    "x-user",
-    "x-user-id",
-    "x-webauth-user",
-)
 
 
 def early_mutation() -> Resource:
@@ -98,8 +55,19 @@ def socket_address(address: Address) -> Resource:
     return {"socket_address": {"address": address.host, "port_value": address.port}}
 
 
-def ingress_listener(address: Address, folder: str, log: str, max_connection_seconds: float) -> Resource:
-    """Return the listener. `folder` holds the watched files, `log` is the access log's path."""
+def ingress_listener(
+    address: Address,
+    folder: str,
+    log: str,
+    max_connection_seconds: float,
+    *,
+    guarded: bool = False,
+    token_key: str = "",
+) -> Resource:
+    """Return the listener. `folder` holds the watched files, `log` is the access log's path.
+
+    The answers of a service that is not `guarded` are viewed here; `token_key` is the path of the key of tokens.
+    """
     filters = [
         {
             "name": QUARANTINE_FILTER,
@@ -110,7 +78,8 @@ def ingress_listener(address: Address, folder: str, log: str, max_connection_sec
         },
         base_filter(),
         *slow_filters(),
-        verdict_filter(),
+        tap_filter(),  # sees calls that are let through, and their answers as the caller gets them
+        *([verdict_filter()] if guarded else view_filters(token_key)),
         extension("envoy.filters.http.router", ROUTER, suppress_envoy_headers=True),
     ]
     manager = extension(
@@ -141,7 +110,8 @@ def ingress_listener(address: Address, folder: str, log: str, max_connection_sec
             "max_connection_duration": f"{max_connection_seconds:.3f}s",
             "idle_timeout": "300s",
         },
-        http2_protocol_options={"max_concurrent_streams": 1024},
+        # The window is also what is kept of one answer that is held back; Envoy's own choice is 16 MiB and more.
+        http2_protocol_options={"max_concurrent_streams": 1024, "initial_stream_window_size": MOST_BYTES},
         rds={"route_config_name": INGRESS_ROUTES, "config_source": watched(f"{folder}/routes.json")},
         local_reply_config=ingress_replies(),
         access_log=[file_log(log, INGRESS_FIELDS)],
@@ -158,5 +128,5 @@ def ingress_listener(address: Address, folder: str, log: str, max_connection_sec
         "address": socket_address(address),
         "filter_chains": [{"filters": [manager], "transport_socket": downstream(folder)}],
         "access_log": [file_log(log, CONNECTION_FIELDS, handshake_failed)],
-        "per_connection_buffer_limit_bytes": 1048576,
+        "per_connection_buffer_limit_bytes": MOST_BYTES,
     }

@@ -11,12 +11,20 @@ import msgspec
 
 from inward.catalog.resolve import most_specific_first
 from inward.envoy.resources import rbac, routes
-from inward.envoy.resources.clusters import app_cluster, service_cluster, slow_path_cluster
+from inward.envoy.resources.clusters import (
+    app_cluster,
+    grpc_app_cluster,
+    service_cluster,
+    slow_path_cluster,
+    tunnel_cluster,
+)
 from inward.envoy.resources.egress import egress_routes
 from inward.envoy.resources.proto import nesting
 from inward.envoy.resources.slow_filter import filter_of, slow_route
+from inward.envoy.views.filters import view_route
 from inward.policy.cel import UntranslatableError, reads_of_scope, translate
 from inward.policy.decision import Reason
+from inward.viewing.withholding import Withholding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,8 +149,12 @@ def service_routes(service: Service, catalog: Catalog, engine: Engine) -> Servic
     compiled: dict[str, Resource] = {}
     slow: list[SlowCell] = []
     leaves = Leaves(catalog)
+    withholding = Withholding(catalog, engine)
     for operation in ordered:
         filters, cells = operation_filters(operation, catalog, engine, leaves)
+        viewed = None if service.guarded else withholding.viewed(operation)
+        if viewed is not None:
+            filters |= view_route(viewed, catalog)
         compiled[operation.id] = routes.operation_route(operation, filters)
         slow += cells
     digest = hashlib.sha256(msgspec.json.encode([service.mode, list(compiled.values())]))
@@ -156,15 +168,15 @@ def clusters(
     app: str | Address | None,
     slow_socket: str,
 ) -> list[Resource]:
-    """Return the clusters of one Envoy: every callee that has an address, its own app, and the slow path."""
+    """Return the clusters of one Envoy: callees that have an address, its own app, the slow path, the tunnel."""
     found = [
-        service_cluster(name, addresses[name], str(service.spiffe_id), folder)
+        service_cluster(name, addresses[name], str(service.spiffe_id), folder, http1=service.serves_tls)
         for name, service in catalog.services.items()
         if name in addresses
     ]
     if app is not None:
-        found.append(app_cluster(app))
-    return [*found, slow_path_cluster(slow_socket)]
+        found += [app_cluster(app), grpc_app_cluster(app)]
+    return [*found, slow_path_cluster(slow_socket), tunnel_cluster()]
 
 
 def egress(addresses: Mapping[str, Address], credential: str) -> list[Resource]:

@@ -4,13 +4,18 @@ The path is looked up in a map of the templates' static prefixes, then tried aga
 most specific first. Two rules of Envoy's map make the rest: it takes the longest prefix and never falls back to a
 shorter one, so a route with a shorter prefix is copied into every longer one that its paths can begin with; and a path
 that matches no route has none, which the base authorization filter refuses.
+
+Behind the route of a template that can be spelled in other ways stands one for those, which is nobody's: see
+`inward.catalog.template`.
 """
 
 from __future__ import annotations
 
 import bisect
+import dataclasses
 from typing import TYPE_CHECKING
 
+from inward.envoy.resources.grpc import GRPC_APP, IS_GRPC
 from inward.envoy.resources.proto import (
     HEADER_INPUT,
     MOST_NESTED,
@@ -23,24 +28,26 @@ from inward.envoy.resources.proto import (
 )
 from inward.envoy.resources.rbac import RBAC_FILTER, unknown_operation
 from inward.envoy.resources.route_tree import MOST_SPLITS, Leaf, Node, route_tree
+from inward.envoy.views.filters import REFUSING_FILTER, WHOLE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inward.catalog.model import Mode, Operation, Service
+    from inward.catalog.model import Operation, Service
 
 INGRESS_ROUTES = "ingress"
 APP_CLUSTER = "local:app"
 _PATH = extension("path", HEADER_INPUT, header_name=":path")
 MOST_NESTED_LEAF = MOST_NESTED - 21 - 5 * MOST_SPLITS  # around it: the routes, and the splits on the way to them
 _APP = {"cluster": APP_CLUSTER, "timeout": "0s"}  # how long an answer may take is the service's business
+_HELD = {**_APP, "timeout": f"{WHOLE_SECONDS}s"}  # but what is held back is held here
 
 
 def _match(operation: Operation) -> Resource:
     template = operation.template
     path: Resource = {"safe_regex": {"regex": template.regex}} if template.variables else {"path": template.text}
     method = {"name": ":method", "string_match": {"exact": operation.method}}
-    return {**path, "headers": [method]}
+    return {**path, **(IS_GRPC if operation.rpc is not None else {}), "headers": [method]}
 
 
 def operation_route(operation: Operation, filters: Mapping[str, Resource]) -> Resource:
@@ -48,18 +55,31 @@ def operation_route(operation: Operation, filters: Mapping[str, Resource]) -> Re
     return {
         "name": operation.id,
         "match": _match(operation),
-        "route": _APP,
+        "route": GRPC_APP if operation.rpc is not None else _HELD if REFUSING_FILTER in filters else _APP,
         "typed_per_filter_config": dict(filters),
     }
 
 
-def _unknown_route(mode: Mode) -> Resource:
-    return {
-        "name": "",
-        "match": {"prefix": "/"},
-        "route": _APP,
-        "typed_per_filter_config": {RBAC_FILTER: unknown_operation(mode)},
-    }
+def _unknown_routes(service: Service) -> list[Resource]:
+    """Return the routes of what no operation is meant by; a service that has gRPC methods may be sent unknown ones."""
+    filters = {RBAC_FILTER: unknown_operation(service.mode)}
+    unknown = {"name": "", "match": {"prefix": "/"}, "route": _APP, "typed_per_filter_config": filters}
+    if all(operation.rpc is None for operation in service.operations):
+        return [unknown]
+    return [{**unknown, "match": {"prefix": "/", **IS_GRPC}, "route": GRPC_APP}, unknown]
+
+
+def _with_respelled(operations: Sequence[Operation], routes: dict[str, Resource], unknown: Resource) -> list[Operation]:
+    """Return the operations with, behind each that has other spellings, one that stands for those; add their routes."""
+    found: list[Operation] = []
+    for operation in operations:
+        found.append(operation)
+        template = operation.template.respelled
+        if template is not None:
+            other = dataclasses.replace(operation, name=f"{operation.name} in another spelling", template=template)
+            routes[other.id] = {**unknown, "match": _match(other)}
+            found.append(other)
+    return found
 
 
 def prefix_groups(operations: Sequence[Operation]) -> dict[str, list[Operation]]:
@@ -96,10 +116,10 @@ def _can_begin(template: str, prefix: str) -> bool:
     return head.startswith(last) or (bool(brace) and last.startswith(head))
 
 
-def _entry(node: Node, routes: Mapping[str, Resource], unknown: Resource) -> Resource:
+def _entry(node: Node, routes: Mapping[str, Resource], unknown: Sequence[Resource]) -> Resource:
     """Return a node of the tree as Envoy's matcher: an action that tries a list of routes, or another matcher."""
     if isinstance(node, Leaf):
-        listed = [*(routes[operation.id] for operation in node.operations), unknown]
+        listed = [*(routes[operation.id] for operation in node.operations), *unknown]
         return {"action": {"name": "routes", "typed_config": typed(ROUTE_LIST, routes=listed)}}
     matchers = [
         {
@@ -124,11 +144,13 @@ def route_configuration(
 
     `version` is the policy's, and stands in the virtual host's metadata, so that each log line says what was enforced.
     """
-    unknown = _unknown_route(service.mode)
-    entries = {}
-    for prefix, group in prefix_groups(ordered).items():
-        entries[prefix] = _entry(route_tree(group), routes, unknown)
-    fallback = {"action": {"name": "unknown", "typed_config": typed(ROUTE, **unknown)}}
+    unknown = _unknown_routes(service)
+    entries, listed = {}, dict(routes)
+    for prefix, group in prefix_groups(_with_respelled(ordered, listed, unknown[-1])).items():
+        entries[prefix] = _entry(route_tree(group), listed, unknown)
+    *others, last = unknown
+    otherwise = typed(ROUTE_LIST, routes=unknown) if others else typed(ROUTE, **last)
+    fallback = {"action": {"name": "unknown", "typed_config": otherwise}}
     host: Resource = {
         "name": service.name,
         "domains": ["*"],
@@ -143,5 +165,5 @@ def route_configuration(
             "on_no_match": fallback,
         }
     else:
-        host["routes"] = [unknown]
+        host["routes"] = unknown
     return typed(ROUTE_CONFIGURATION, name=INGRESS_ROUTES, virtual_hosts=[host])

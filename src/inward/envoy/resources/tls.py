@@ -70,12 +70,15 @@ def downstream(folder: str) -> Resource:
     )
 
 
-def upstream(folder: str, callee: str) -> Resource:
-    """Return the transport socket towards one callee, whose SPIFFE ID is `callee` and nothing else."""
+def upstream(folder: str, callee: str, protocol: str = "h2") -> Resource:
+    """Return the transport socket towards one callee, whose SPIFFE ID is `callee` and nothing else.
+
+    `protocol` is what is spoken then, by its name in ALPN (RFC 7301).
+    """
     exactly = {"san_type": "URI", "matcher": {"exact": callee}}
     common = {
         "tls_params": _PARAMETERS,
-        "alpn_protocols": ["h2"],
+        "alpn_protocols": [protocol],
         "tls_certificate_sds_secret_configs": _certificate(folder),
         "combined_validation_context": {
             "default_validation_context": {"match_typed_subject_alt_names": [exactly]},

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from inward.catalog.model import Catalog, Operation
     from inward.policy.authoring.wording import Clause
-    from inward.policy.model import Cell
+    from inward.policy.model import Cell, ObjectCell
 
 _CURABLE = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.CONDITION})  # by one more grant
 _FAILED = re.compile(r"error while evaluating policy `(policy[0-9]+)`: (.*)", re.DOTALL)
@@ -167,10 +167,20 @@ class Examiner:
         self._catalog = catalog
         self._terms: dict[Policy, tuple[tuple[Clause, ...], cedarpy.PolicySet]] = {}
 
-    def examine(self, policy: Policy, cell: Cell, now: datetime, context: dict[str, Any] | None) -> Examined:
-        """Return what a policy of `cell` says of a call with that context, None where there is no request."""
+    def examine(
+        self,
+        policy: Policy,
+        cell: Cell | ObjectCell,
+        now: datetime,
+        context: dict[str, Any] | None,
+        entity: dict[str, Any] | None = None,
+    ) -> Examined:
+        """Return what a policy of `cell` says of a call with that context, None where there is no request.
+
+        `entity` is the object that the call is about, in Cedar's JSON form.
+        """
         clauses, terms = self._ready(policy)
-        said = iter(self._ask(terms, sum(len(clause.terms) for clause in clauses), cell, context))
+        said = iter(self._ask(terms, sum(len(clause.terms) for clause in clauses), cell, context, entity))
         examined: list[Term] = []
         reached = True
         for clause in clauses:
@@ -199,7 +209,12 @@ class Examiner:
         return found
 
     def _ask(
-        self, terms: cedarpy.PolicySet, count: int, cell: Cell, context: dict[str, Any] | None
+        self,
+        terms: cedarpy.PolicySet,
+        count: int,
+        cell: Cell | ObjectCell,
+        context: dict[str, Any] | None,
+        entity: dict[str, Any] | None,
     ) -> list[tuple[bool | None, str]]:
         """Return what Cedar says of each of `count` terms, or None and why it cannot say."""
         if not count:
@@ -208,11 +223,11 @@ class Examiner:
             {
                 "principal": {"type": "Service", "id": cell.caller},
                 "action": {"type": "Action", "id": cell.operation.id},
-                "resource": {"type": "Service", "id": cell.operation.service},
+                "resource": entity["uid"] if entity else {"type": "Service", "id": cell.operation.service},
                 "context": context or {},
             },
             terms,
-            self._entities,
+            self._entities.with_added_json_str(json.dumps([entity])) if entity else self._entities,
         )
         errors = answer.diagnostics.errors
         failed = {found[1]: found[2] for error in errors if (found := _FAILED.match(error))}

@@ -11,7 +11,7 @@ they forbid, as it should be, no case can show them at work.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from inward.errors import Place
 from inward.policy.authoring.explain import Examiner
@@ -19,6 +19,7 @@ from inward.policy.authoring.wording import clauses_of
 from inward.policy.decision import Reason
 from inward.policy.loading.rules import Parsed
 from inward.policy.request import BadParameterError, build_context, reads_of
+from inward.policy.resources.values import entity_of
 from inward.policy.schema import DISCLOSE
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from inward.catalog.model import Catalog
     from inward.policy.cases.model import Outcome
     from inward.policy.decide import Engine
-    from inward.policy.model import Policies, Policy
+    from inward.policy.model import Cell, ObjectCell, Policies, Policy
 
 _UNEVALUATED = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.BAD_PARAMETER})
 
@@ -81,8 +82,27 @@ def coverage_of(outcomes: Iterable[Outcome], catalog: Catalog, policies: Policie
 
 def _examine(outcome: Outcome, examiner: Examiner, engine: Engine, seen: dict[str, _Seen]) -> None:
     """Note what the conditions of a case's cell said of it."""
+    case, now = outcome.case, outcome.test.now
+    _examine_cell(outcome, engine.cell(case.request.caller, case.request.operation), examiner, seen)
+    if case.resource is None:
+        return
+    called = engine.decide(case.request, now)
+    if called.allowed:  # else nothing was asked about the object
+        kind = engine.index.resources.by_name[case.resource.type]
+        cell = engine.index.object_cell(case.request.caller, case.request.operation, kind)
+        for name in called.policies:
+            seen.setdefault(name, _Seen())
+        _examine_cell(outcome, cell, examiner, seen, entity_of(case.resource, kind))
+
+
+def _examine_cell(
+    outcome: Outcome,
+    cell: Cell | ObjectCell,
+    examiner: Examiner,
+    seen: dict[str, _Seen],
+    entity: dict[str, Any] | None = None,
+) -> None:
     request, now = outcome.case.request, outcome.test.now
-    cell = engine.cell(request.caller, request.operation)
     live = [each for each in (*cell.permits, *cell.forbids) if each.expires is None or now < each.expires]
     conditional = [policy for policy in live if policy.conditional]
     if not conditional:
@@ -93,7 +113,7 @@ def _examine(outcome: Outcome, examiner: Examiner, engine: Engine, seen: dict[st
         return
     for policy in conditional:
         noted = seen.setdefault(policy.id, _Seen())
-        for number, term in enumerate(examiner.examine(policy, cell, now, context).terms):
+        for number, term in enumerate(examiner.examine(policy, cell, now, context, entity).terms):
             if term.met is not None:
                 (noted.met if term.met else noted.unmet).add(number)
 

@@ -1,4 +1,4 @@
-"""The named requests of a test file, and the path and query that each makes of an operation.
+"""The named requests of a test file: the path and query that each makes of an operation, and the object it is about.
 
 There are two forms. Parameters by name are what a program means to send: they are checked against the API description,
 and what a path or a query cannot hold as it is gets percent-encoded. A path or a query as text is what stands on the
@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from inward.catalog.document import Value, did_you_mean, shown
+from inward.policy.cases.objects import read_object
+from inward.policy.resources.model import NO_RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inward.catalog.model import Operation, Parameter
     from inward.catalog.resolve import Resolver
+    from inward.policy.resources.model import Resource, Resources, ResourceType
 
 Target = tuple[str, str]  # a path, and a query without its `?`
 
 _KEYS = ("path", "query")
+_OBJECT = "resource"
 # What needs no encoding: of RFC 3986's pchar all but `;` in a path, the plain form in a query.
 _SAFE_IN_PATH = "!$&'()*+,=:@"
 _SAFE_IN_QUERY = "!$'()*,/:@"
@@ -40,14 +44,17 @@ class Fixture:
     operation when `target` is asked for.
     """
 
-    def __init__(self, value: Value | None) -> None:
+    def __init__(self, value: Value | None, resources: Resources = NO_RESOURCES) -> None:
         self._value = value
         self._parts: dict[str, Value] = {}
         self._given: dict[tuple[str, str], list[str]] = {}  # by place and name of a parameter, its texts
         self._wanted: set[tuple[str, str]] = set()  # the parameters of the operations that were asked for
+        self._object: tuple[ResourceType, Resource] | None = None
         if value is None or not value.is_a(dict):
             return
-        check_keys(value, _KEYS)
+        check_keys(value, (*_KEYS, _OBJECT))
+        described = value.get(_OBJECT)
+        self._object = read_object(described, resources) if described is not None else None
         for where in _KEYS:
             part = value.get(where)
             if part is None:
@@ -65,6 +72,18 @@ class Fixture:
         path = self._path(operation, resolver, at)
         query = self._query(operation, at)
         return None if len(at.mistakes) > before else (path, query)
+
+    def object(self, operation: Operation) -> Resource | None:
+        """Return the object that `operation` is to be done to; None where it is about none, or that is a mistake."""
+        if self._object is None:
+            return None
+        kind, resource = self._object
+        if kind.service == operation.service:
+            return resource
+        if self._value is not None:
+            what = f"`{kind.name}` is an object of `{kind.service}`, which `{operation.id}` is not done to"
+            self._value.child(_OBJECT).mistake(what, "name a request of its own in a test of its own")
+        return None
 
     def check_names(self) -> None:
         """Note each parameter that none of the operations has that were asked for."""

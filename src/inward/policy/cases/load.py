@@ -16,6 +16,7 @@ from inward.policy.cases.read import Subject, read_tests
 from inward.policy.cases.run import run
 from inward.policy.loading.load import FOLDER
 from inward.policy.loading.source import MAX_MISTAKES
+from inward.policy.resources.model import NO_RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from inward.catalog.model import Catalog
     from inward.policy.cases.model import Outcome, PolicyTest
     from inward.policy.decide import Engine
+    from inward.policy.resources.model import Resources
 
 SUFFIX = ".test.yaml"
 _ALMOST = re.compile(r".*[._-]tests?\.(ya?ml|json)", re.IGNORECASE | re.DOTALL)  # a test that would never be run
@@ -31,11 +33,13 @@ _ALMOST = re.compile(r".*[._-]tests?\.(ya?ml|json)", re.IGNORECASE | re.DOTALL) 
 
 def load_and_run(folder: Path, catalog: Catalog, engine: Engine) -> tuple[list[Outcome], list[Mistake]]:
     """Run the tests of the system in `folder`; with a mistake in any, none is run."""
-    tests, mistakes = load_tests(folder, catalog)
+    tests, mistakes = load_tests(folder, catalog, engine.index.resources)
     return list(run(tests, engine)), mistakes
 
 
-def load_tests(folder: Path, catalog: Catalog) -> tuple[tuple[PolicyTest, ...], list[Mistake]]:
+def load_tests(
+    folder: Path, catalog: Catalog, resources: Resources = NO_RESOURCES
+) -> tuple[tuple[PolicyTest, ...], list[Mistake]]:
     """Load the tests of the system in `folder`, or the mistakes in them, both in the order of files and lines."""
     mistakes: list[Mistake] = []
     tests: list[PolicyTest] = []
@@ -44,7 +48,7 @@ def load_tests(folder: Path, catalog: Catalog) -> tuple[tuple[PolicyTest, ...], 
         reading = SystemFolder(folder)
         root = reading.open(name)
         if root is not None:
-            subject = subject or Subject.of(catalog)
+            subject = subject or Subject.of(catalog, resources)
             tests += read_tests(root, subject)
         found = sorted(set(reading.mistakes))
         mistakes += found[:MAX_MISTAKES]

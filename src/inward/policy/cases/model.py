@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from inward.policy.decision import Decision, Reason
     from inward.policy.model import Policy
     from inward.policy.request import Request
+    from inward.policy.resources.model import Resource
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call that a test asks about. `request_name` is the request's name in the file, empty where it has none."""
+    """One call that a test asks about. `request_name` is the request's name in the file, empty where it has none.
+
+    With `resource`, it is about that object too: allowed where the call is, and then the object.
+    """
 
     request: Request
     request_name: str
     allowed: bool  # what is expected
+    resource: Resource | None = None
 
     @property
     def name(self) -> str:

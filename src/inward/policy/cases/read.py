@@ -19,6 +19,7 @@ from inward.policy.cases.names import EVERY, Known, Names, callers_of, operation
 from inward.policy.decision import Reason
 from inward.policy.loading.load import parse_expiry
 from inward.policy.request import Request
+from inward.policy.resources.model import NO_RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from inward.catalog.document import Value
     from inward.catalog.model import Catalog
     from inward.policy.cases.fixtures import Target
+    from inward.policy.resources.model import Resource, Resources
 
 MAX_NAME = 200  # characters
 MAX_CASES = 100_000  # of one file
@@ -57,12 +59,13 @@ class Subject:
     callers: Known
     operations: Names
     resolvers: Mapping[str, Resolver]  # by service
+    resources: Resources
 
     @classmethod
-    def of(cls, catalog: Catalog) -> Subject:
+    def of(cls, catalog: Catalog, resources: Resources = NO_RESOURCES) -> Subject:
         """Make a catalog ready."""
         resolvers = {name: Resolver(service) for name, service in catalog.services.items()}
-        return cls(catalog, callers_of(catalog), operations_of(catalog), resolvers)
+        return cls(catalog, callers_of(catalog), operations_of(catalog), resolvers, resources)
 
 
 def read_tests(root: Value, subject: Subject) -> tuple[PolicyTest, ...]:
@@ -85,6 +88,7 @@ class _File:
         requests = {name: (name,) for name in self._fixtures if name != _NO_REQUEST}
         self._requests = Names("request", requests, lambda name: did_you_mean(name, requests) or _DESCRIBE)
         self._targets: dict[tuple[str, str], Target | None] = {}  # by request and operation
+        self._objects: dict[tuple[str, str], Resource | None] = {}
         self._count = 0
 
     def tests(self) -> Iterator[PolicyTest]:
@@ -126,7 +130,7 @@ class _File:
             if not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
                 request.mistake(f"`{shown(name)}` cannot be the name of a request")
             else:
-                yield name, Fixture(request)
+                yield name, Fixture(request, self._subject.resources)
 
     def _test(self, item: Value, name: str, before: int) -> PolicyTest | None:
         """Return one test; None where there were mistakes in it, of which there were `before` others."""
@@ -162,6 +166,7 @@ class _File:
             found = self._subject.catalog.operations[operation]
             resolver = self._subject.resolvers[found.service]
             self._targets[request, operation] = self._fixtures[request].target(found, resolver, asked_by)
+            self._objects[request, operation] = self._fixtures[request].object(found)
 
     def _allowed(
         self, value: Value | None, callers: set[str], operations: set[str], requests: set[str]
@@ -198,7 +203,8 @@ class _File:
             target = self._targets[request, operation]
             if target is not None:
                 called = Request(caller, operation, *target)
-                yield Case(called, request, (caller, operation, request) in allowed)
+                expected = (caller, operation, request) in allowed
+                yield Case(called, request, expected, self._objects[request, operation])
 
     def _check_unused(self) -> None:
         for kind, names, used in (

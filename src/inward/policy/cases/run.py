@@ -18,7 +18,10 @@ def run(tests: Iterable[PolicyTest], engine: Engine) -> Iterator[Outcome]:
     """Yield the outcome of each case, in the order of the tests."""
     for test in tests:
         for case in test.cases:
-            yield Outcome(test, case, engine.decide(case.request, test.now))
+            decision = engine.decide(case.request, test.now)
+            if case.resource is not None and decision.allowed:
+                decision = engine.decide_object(case.request, case.resource, test.now)
+            yield Outcome(test, case, decision)
 
 
 def by_test(outcomes: Iterable[Outcome]) -> Iterator[tuple[PolicyTest, list[Outcome]]]:

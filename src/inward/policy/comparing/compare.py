@@ -24,8 +24,8 @@ from inward.policy.comparing.confirm import Confirming
 from inward.policy.comparing.meeting import FOREVER, Asked, meet
 from inward.policy.comparing.pairs import Meanings, Pairs, Side
 from inward.policy.comparing.shifts import shifts_of
-from inward.policy.proving.classes import name_of
-from inward.policy.proving.witness import UNSETTLED, UnconfirmedError, no_request, texts_of, witness_to
+from inward.policy.proving.classes import kind_of, name_of
+from inward.policy.proving.witness import UNSETTLED, UnconfirmedError, no_request, texts_of, with_object, witness_to
 from inward.policy.symbolic.context import Moment, OpenRequests
 from inward.policy.symbolic.solve import Solver, Values
 from inward.policy.symbolic.term import Bool, any_of, conj, disj
@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from inward.policy.model import Policies, Policy
     from inward.policy.proving.witness import Witness
     from inward.policy.request import Read
+    from inward.policy.resources.model import Resource
 
 CHUNK = 64  # questions that the solver is asked about together
 BUDGET_SECONDS = 120.0  # for all questions; what is not settled by then is unknown
 ODD_TEXT = "%78"  # an encoded `x`: a value in plain form for no type
 
-_Answer: TypeAlias = "tuple[Values, frozenset[Read]] | Literal['none', 'unknown']"
+_Objects: TypeAlias = "tuple[Resource | None, Resource | None]"  # as the old and as the new system know it
+_Answer: TypeAlias = "tuple[Values, frozenset[Read], _Objects] | Literal['none', 'unknown']"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class _Comparer:
         same = told[0] == told[1] and not self._pairs.moved
         if same and old.policies == new.policies:
             return None
-        key = (old.policies, new.policies, told)
+        kinds = [kind_of(each) if each is not None else None for each in (old_target, new_target)]
+        key = (old.policies, new.policies, told, *kinds)
         if key not in self._questions:
             self._questions[key] = _Question(meet(self._requests, old, new, same=same))
         return self._questions[key]
@@ -176,14 +179,14 @@ class _Comparer:
         """Return a request of which a formula is true: in plain form and at once, where there is such a one."""
         if formula is False:
             return "none"
-        if formula is True:
-            return Values({}, self._now), frozenset()
+        if formula is True and not meeting.about_objects:
+            return Values({}, self._now), frozenset(), (None, None)
         for preferred in (conj(meeting.plain, self._at_once), meeting.plain):
             found = self._solver.find(formula, preferred)
             if not isinstance(found, str):
-                return meeting.values(found)
+                return (*meeting.values(found), meeting.objects(found))
         found = self._solver.find(formula)
-        return found if isinstance(found, str) else meeting.values(found)
+        return found if isinstance(found, str) else (*meeting.values(found), meeting.objects(found))
 
     def _groups(self, asked: Sequence[tuple[CellPairs, _Question]]) -> Iterator[tuple[_Question, _Group]]:
         """Yield the classes that differ, or of which it is not known, those that read alike as one."""
@@ -239,10 +242,14 @@ class _Comparer:
         if isinstance(answer, str):
             constructs |= {UNSETTLED, *question.meeting.constructs}
             return None
-        values, odd = answer
+        values, odd, objects = answer
         texts = texts_of(values)
         texts.update(dict.fromkeys(odd, ODD_TEXT))
-        witnesses = [self._witness(group, side, texts, values.moment, shown=side == at) for side in (0, 1)]
+        witnesses = [
+            witness and (with_object(witness, found) if found is not None else witness)
+            for side, found in enumerate(objects)
+            for witness in [self._witness(group, side, texts, values.moment, shown=side == at)]
+        ]
         witness = witnesses[at]
         if witness is None:
             target = group.targets[0][at]

@@ -7,10 +7,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from inward.catalog.model import Catalog, Operation
+from inward.catalog.model import Catalog
 from inward.policy.decide import Engine
 from inward.policy.decision import Decision, Reason
-from inward.policy.request import Request
+from inward.policy.proving.classes import operation_of
+from inward.policy.proving.witness import decide_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +29,7 @@ class Confirming:
     def __init__(self, catalog: Catalog, policies: Policies, targets: Iterable[Target]) -> None:
         self._catalog = catalog
         self._policies = policies
-        self._targets = {target.id for target in targets if isinstance(target, Operation)}
+        self._targets = {operation.id for target in targets if (operation := operation_of(target)) is not None}
 
     @cached_property
     def _engine(self) -> Engine:
@@ -43,12 +44,7 @@ class Confirming:
 
     def decide(self, witness: Witness | None) -> Decision:
         """Return what is decided; None stands for a request that the system does not know, and is refused."""
-        if witness is None:
-            return UNKNOWN
-        if not witness.path:
-            return self._engine.disclose(witness.caller, witness.target, witness.moment)
-        request = Request(witness.caller, witness.target, witness.path, witness.query)
-        return self._engine.decide(request, witness.moment)
+        return UNKNOWN if witness is None else decide_by(self._engine, witness)
 
     def named(self, decision: Decision) -> tuple[Policy, ...]:
         """Return the policies that a decision names."""

@@ -6,7 +6,9 @@ The systems may differ about the request itself, too:
 2. A parameter that one of them reads must be in plain form there, and be there if it is required; the other one does
    not look at it. A Boolean variable says of each such parameter that it is *odd*: not in plain form.
 3. Where a parameter that both read has another type, or a variable of the path another name, there is no formula; that
-   is named.
+   is named. So it is where an attribute of an object has another type, or may be left out in one of them only.
+
+An object is one that both declarations allow: attributes that only one of them has are nothing to the other one.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from typing import TYPE_CHECKING
 
 import z3
 
-from inward.catalog.model import Operation
-from inward.policy.proving.classes import parameters_of, whole_of
+from inward.policy.proving.classes import kind_of, operation_of, parameters_of, whole_of
 from inward.policy.request import reads_of
 from inward.policy.symbolic.condition import Conditions
 from inward.policy.symbolic.context import variable_of
+from inward.policy.symbolic.objects import object_of
 from inward.policy.symbolic.term import Bool, all_of, conj, disj, negate
 from inward.policy.symbolic.world import Caller, World
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from inward.policy.comparing.pairs import Chosen
     from inward.policy.proving.classes import Target
     from inward.policy.request import Read
+    from inward.policy.resources.model import Resource, ResourceType
     from inward.policy.symbolic.context import Contexts, Moment, OpenRequests
     from inward.policy.symbolic.solve import Found, Values
 
@@ -85,6 +88,16 @@ class Meeting:
         odd = frozenset(key for key, variable in self._odd.items() if found.true(variable))
         return dataclasses.replace(old, parameters={**new.parameters, **old.parameters}), odd
 
+    @property
+    def about_objects(self) -> bool:
+        """Whether it is asked about objects."""
+        return any(half.kind is not None for half in self._halves)
+
+    def objects(self, found: Found) -> tuple[Resource | None, Resource | None]:
+        """Return the object that the solver found, as the old and as the new system know it."""
+        old, new = (half.object(found) for half in self._halves)
+        return old, new
+
 
 def meet(requests: OpenRequests, old: Asked, new: Asked, *, same: bool) -> Meeting:
     """Ask two systems; `same` tells that both know the same of the caller, of the target and of all entities."""
@@ -120,6 +133,16 @@ class _Half:
     contexts: Contexts
     reads: Mapping[Read, datetime]
 
+    @property
+    def kind(self) -> ResourceType | None:
+        """The type of the objects that it is asked about."""
+        return kind_of(self.asked.target) if self.asked.target is not None else None
+
+    def object(self, found: Found) -> Resource | None:
+        """Return the object that the solver found, as this system knows it."""
+        fields = self.contexts.resource
+        return object_of(self.kind, fields, found) if self.kind is not None and fields is not None else None
+
     @classmethod
     def of(cls, requests: OpenRequests, asked: Asked, other: Asked) -> _Half:
         known = {(each.where, each.name): each for each in _parameters(other)}
@@ -133,7 +156,8 @@ class _Half:
                 required.add(key)
         loosest = tuple(parameters)
         whole = _whole(asked) if other.target is None else _whole(asked) & _whole(other)
-        return cls(asked, loosest, frozenset(required), requests.to(loosest, whole), _reads(asked))
+        kind = kind_of(asked.target) if asked.target is not None else None
+        return cls(asked, loosest, frozenset(required), requests.to(loosest, whole, kind), _reads(asked))
 
     def conditions(self) -> Conditions | None:
         """Return the conditions of its policies; None where it refuses all: without a permit too."""
@@ -168,10 +192,11 @@ def _whole(asked: Asked) -> frozenset[str]:
 
 def _reads(asked: Asked) -> dict[Read, datetime]:
     found: dict[Read, datetime] = {}
-    if asked.caller is None or not isinstance(asked.target, Operation):
+    operation = operation_of(asked.target) if asked.target is not None else None
+    if asked.caller is None or operation is None:
         return found
     for policy in (*asked.policies[0], *asked.policies[1]):
-        for key in reads_of((policy,), asked.target):
+        for key in reads_of((policy,), operation):
             found[key] = max(found.get(key, policy.expires or FOREVER), policy.expires or FOREVER)
     return found
 
@@ -179,6 +204,7 @@ def _reads(asked: Asked) -> dict[Read, datetime]:
 def _impossible(old: _Half, new: _Half) -> Iterator[str]:
     if old.asked.target is None or new.asked.target is None:
         return
+    yield from _changed_attributes(kind_of(old.asked.target), kind_of(new.asked.target))
     types = [{(each.where, each.name): each.type for each in half.parameters} for half in (old, new)]
     for where, name in sorted({*old.reads} & {*new.reads}):
         before, after = types[0][where, name], types[1][where, name]
@@ -189,6 +215,16 @@ def _impossible(old: _Half, new: _Half) -> Iterator[str]:
         for where, name in sorted(half.reads.keys() - others.keys()):
             if where == "path" and renamed:
                 yield f"the path parameter `{name}`, which only one of the systems has under that name"
+
+
+def _changed_attributes(old: ResourceType | None, new: ResourceType | None) -> Iterator[str]:
+    if old is None or new is None:
+        return
+    before = {each.name: each for each in old.attributes}
+    for attribute in new.attributes:
+        was = before.get(attribute.name, attribute)
+        if was != attribute:
+            yield f"the attribute `{attribute.name}` of `{new.name}`, which was `{was}` and is `{attribute}`"
 
 
 def _a(kind: str) -> str:

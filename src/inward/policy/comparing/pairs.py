@@ -1,9 +1,10 @@
 """The cells of two systems side by side: which of them can differ, and which of those are alike.
 
 A cell of the old system and the same cell of the new one are a pair. Services and data classes are the same by name,
-operations by id; an operation whose id changed and whose method and path did not is the same one. What exists on one
-side only is paired with nothing. A pair is left out where plainly nothing differs: the same caller, the same target,
-and no policy with another meaning or another scope. The rest comes in classes, as in `classes`.
+operations by id; an operation whose id changed and whose method and path did not is the same one. An operation on
+objects is the same where the operation is, and the name of their type. What exists on one side only is paired with
+nothing. A pair is left out where plainly nothing differs: the same caller, the same target, and no policy with another
+meaning or another scope. The rest comes in classes, as in `classes`.
 
 What it leaves out: whether a pair that could differ does (`compare`).
 """
@@ -21,8 +22,9 @@ from cedarpy import pst
 from inward.catalog.model import Operation
 from inward.policy.index import Index
 from inward.policy.model import Policies
-from inward.policy.proving.classes import Readings, parameters_of, whole_of
+from inward.policy.proving.classes import Readings, operation_of, parameters_of, whole_of
 from inward.policy.request import parts_of
+from inward.policy.resources.model import Objects
 from inward.policy.schema import ancestors_of_data
 
 if TYPE_CHECKING:
@@ -65,7 +67,9 @@ class Side:
 
     def __init__(self, catalog: Catalog, policies: Policies, now: datetime, meanings: Meanings) -> None:
         self.catalog = catalog
-        self.policies = Policies.of(policy for policy in policies if policy.expires is None or policy.expires > now)
+        self.resources = policies.resources
+        live = (policy for policy in policies if policy.expires is None or policy.expires > now)
+        self.policies = Policies.of(live, self.resources)
         self.index = Index(catalog, self.policies)
         self.readings = Readings(self.policies)
         self.meaning = {policy.id: meanings.of(policy) for policy in self.policies}
@@ -93,7 +97,9 @@ class Side:
     def idle(self) -> Iterator[Policy]:
         """Yield the policies that the other side does not have and that apply to nothing of this catalog."""
         callers = {self.changed.caller_mask(service) for service in self.catalog.services.values()}
-        every: tuple[Target, ...] = (*self.catalog.operations.values(), *self.catalog.data_classes.values())
+        operations = self.catalog.operations.values()
+        objects = (each for operation in operations for each in self.resources.objects(operation))
+        every: tuple[Target, ...] = (*operations, *objects, *self.catalog.data_classes.values())
         applied = 0
         for target in {self.changed_mask_of(target) for target in every}:
             for caller in callers:
@@ -125,7 +131,7 @@ class Side:
         readings = self.readings
         if target is None or not mask & readings.conditional:
             return None
-        operation = target if isinstance(target, Operation) else None
+        operation = operation_of(target)
         return (
             (parameters_of(target), whole_of(target)),
             self.resource_facts(target) if mask & readings.resource else None,
@@ -136,6 +142,9 @@ class Side:
         """Return what conditions and scopes can know of a target's resource."""
         if isinstance(target, Operation):
             return (target.service, facts_of(self.catalog.services[target.service]))
+        if isinstance(target, Objects):
+            kind = target.type
+            return (kind.service, facts_of(self.catalog.services[kind.service]), kind.name, kind.attributes)
         return (target.name, target.owner, ancestors_of_data(self.catalog, target))
 
 
@@ -182,7 +191,7 @@ class Pairs:
             told = (self.old.told_of(old_mask, old), self.new.told_of(new_mask, new))
             alike: Hashable = (
                 same,
-                isinstance(old or new, Operation),
+                type(old or new),
                 old is None,
                 new is None,
                 old_mask,
@@ -195,7 +204,15 @@ class Pairs:
 
     def _target_pairs(self) -> Iterator[TargetPair]:
         yield from self.operations
+        for before, after in self.operations:
+            yield from self._object_pairs(before, after)
         old, new = self.old.catalog.data_classes, self.new.catalog.data_classes
+        for name in {**old, **new}:
+            yield old.get(name), new.get(name)
+
+    def _object_pairs(self, before: Operation | None, after: Operation | None) -> Iterator[TargetPair]:
+        old = {each.type.name: each for each in self.old.resources.objects(before)} if before is not None else {}
+        new = {each.type.name: each for each in self.new.resources.objects(after)} if after is not None else {}
         for name in {**old, **new}:
             yield old.get(name), new.get(name)
 
@@ -207,6 +224,8 @@ class Pairs:
             services = self.old.catalog.services[old.service], self.new.catalog.services[new.service]
             same = old.read_only == new.read_only and old.parameters == new.parameters
             return same and (services[0].name in self._same_callers)
+        if isinstance(old, Objects) and isinstance(new, Objects):
+            return old.type == new.type and self._same_target((old.operation, new.operation))
         # whose files disclose it is a matter of who owns which service
         return not self.moved and self.old.resource_facts(old) == self.new.resource_facts(new)
 
@@ -259,7 +278,12 @@ def _shape(operation: Operation) -> Hashable:
 def _mask(index: Index, target: Target | None) -> int:
     if target is None:
         return 0
-    return index.operation_mask(target) if isinstance(target, Operation) else index.data_mask(target)
+    match target:
+        case Operation():
+            return index.operation_mask(target)
+        case Objects(operation, kind):
+            return index.object_mask(operation, kind)
+    return index.data_mask(target)
 
 
 def _same_caller(pair: CallerPair) -> bool:

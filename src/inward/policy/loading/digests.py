@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inward.policy.loading.rules import Parsed
+from inward.policy.resources.model import RecordOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,7 @@ class Digests:
 
     def __init__(self, catalog: Catalog, policies: Policies) -> None:
         self._catalog = catalog
+        self._resources = policies.resources
         of_file: dict[str | None, list[Policy]] = defaultdict(list)
         for policy in policies:
             of_file[policy.file_owner].append(policy)
@@ -43,11 +45,12 @@ class Digests:
         )
 
     def of(self, service: str) -> str:
-        """Return the digest of a service: of all entities, of its operations, its policies and the guardrails."""
+        """Return the digest of a service: of all entities, its operations and objects, its policies, the guardrails."""
         operations = self._catalog.services[service].operations
         return digest_of(
             self._common,
             [(each.id, each.method, each.template.text, each.parameters) for each in operations],
+            [(each.name, str(RecordOf(each.attributes))) for each in self._resources.of(service)],
             _texts(self._of_file[service]),
         )
 

@@ -1,4 +1,4 @@
-"""Reads the policies of a system folder: `policies/<service>.cedar` and `guardrails.cedar`.
+"""Reads the policies of a system folder: `policies/<service>.cedar` and `guardrails.cedar`; and the types they name.
 
 All mistakes are reported in one run, with file and line. Where there is any, no policy is returned: a forbid
 that could not be read must not be a forbid that does not apply.
@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import os
 import re
-import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,9 +18,11 @@ import cedarpy
 
 from inward.errors import Mistake, Place
 from inward.policy.loading.rules import GUARDRAILS, Parsed, Rules, nearest, shown, shown_line
-from inward.policy.loading.source import MAX_FILE_BYTES, MAX_MISTAKES, Statement, parse_statements
+from inward.policy.loading.source import MAX_FILE_BYTES, MAX_MISTAKES, Statement, parse_statements, read_regular
 from inward.policy.loading.validate import Validator
 from inward.policy.model import Policies, Policy
+from inward.policy.resources.load import SUFFIX as TYPES_SUFFIX
+from inward.policy.resources.load import load_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cedarpy import pst
 
     from inward.catalog.model import Catalog
+    from inward.policy.resources.model import Resources
 
 FOLDER = "policies"
 SUFFIX = ".cedar"
@@ -65,7 +67,8 @@ def load_policies(
     same. `memo` is kept up to date, and holds no more than the last load used. `watch` is told how many files are
     read, of how many.
     """
-    reading = _Reading(catalog, memo if memo is not None else Memo())
+    resources, mistakes = load_resources(folder, catalog)
+    reading = _Reading(catalog, memo if memo is not None else Memo(), resources, mistakes)
     files = list(reading.find(folder))
     for number, (service, name) in enumerate(files):
         if watch is not None:
@@ -77,15 +80,17 @@ def load_policies(
 class _Reading:
     """One run over the files of a system."""
 
-    def __init__(self, catalog: Catalog, memo: Memo) -> None:
+    def __init__(self, catalog: Catalog, memo: Memo, resources: Resources, mistakes: list[Mistake]) -> None:
         self._catalog = catalog
         self._memo = memo
         self._trees: dict[str, Parsed] = {}
         self._spans: dict[str, list[Span]] = {}
-        self._rules = Rules(catalog)
-        self._validator = Validator(catalog, memo.valid)
+        self._resources = resources
+        self._rules = Rules(catalog, resources)
+        self._validator = Validator(catalog, memo.valid, resources)
         self._policies: dict[str, Policy] = {}
-        self._mistakes: list[Mistake] = []
+        self._unread = {mistake.place.file.partition("/")[2].removesuffix(TYPES_SUFFIX) for mistake in mistakes}
+        self._mistakes = mistakes
 
     def find(self, folder: Path) -> Iterator[tuple[str | None, str]]:
         """Yield the service (None: guardrails) and the name, relative to the folder, of each policy file."""
@@ -116,13 +121,15 @@ class _Reading:
     def read(self, folder: Path, service: str | None, name: str) -> None:
         """Read one file; `service` is whose it is, None for the guardrails."""
         try:
-            data = _read(folder / name)
+            data = read_regular(folder / name, MAX_FILE_BYTES)
         except OSError as error:
             self._mistake(Place(name), f"the file cannot be read: {error.strerror or error}")
             return
         statements, mistakes = self._split(data, name)
         self._parse_together(statements)
         policies: list[Policy] = []
+        # a policy is not to be blamed for a type whose declaration cannot be read
+        types_known = not (self._unread if service is None else service in self._unread)
         for statement in statements:
             if len(mistakes) >= MAX_MISTAKES:
                 break
@@ -131,13 +138,13 @@ class _Reading:
             if parsed is None:
                 continue
             found = _annotated(parsed.tree, service, place, statement.text, mistakes)
-            findings = self._rules.check(parsed, service)
+            findings = self._rules.check(parsed, service) if types_known else []
             mistakes += (Mistake(place, what, hint) for what, hint in findings)
             if found is None:
                 continue
             if (other := self._policies.setdefault(found.id, found)) is not found:
                 mistakes.append(Mistake(place, f"the id `{found.id}` is taken by {other.place}", "choose another one"))
-            elif not findings:
+            elif types_known and not findings:
                 policies.append(found)
         self._validate(policies, service, mistakes)
         self._mistakes += mistakes[:MAX_MISTAKES]
@@ -162,7 +169,7 @@ class _Reading:
         self._memo.trees, self._memo.valid, self._memo.spans = self._trees, self._validator.used, self._spans
         if self._mistakes:
             return Policies.of(()), sorted(set(self._mistakes))
-        return Policies.of(self._policies.values()), []
+        return Policies.of(self._policies.values(), self._resources), []
 
     def _mistake(self, place: Place, what: str, hint: str = "") -> None:
         self._mistakes.append(Mistake(place, what, hint))
@@ -212,19 +219,6 @@ class _Reading:
             found = Parsed.of(next(iter(parsed.static_policies.values())))
         self._trees[statement.text] = found
         return found
-
-
-def _read(path: Path) -> bytes:
-    """Return the bytes of a regular file, one more than are allowed at most; `OSError` for anything else."""
-    # non-blocking, so that a FIFO of that name does not stop us
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("it is no regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_FILE_BYTES + 1)
-    finally:
-        os.close(descriptor)
 
 
 def _annotated(

@@ -4,6 +4,10 @@ The owner rule: `policies/orders.cedar` decides over the operations of `orders` 
 does not tie an operation to its service, so every policy of that file must say it in its scope, by its
 actions or by `resource == Service::"orders"`; or be about `disclose` and name a data class whose whole tree
 belongs to the team that owns `orders`. `guardrails.cedar` forbids, over the whole system.
+
+Where a service declares types of objects, its grants say what they are about: `resource == Service::"orders"` is the
+operation itself, `resource is Order` are objects. One that left it open would be about both, which nobody means who
+has not thought of both. A forbid may: it is about everything.
 """
 
 from __future__ import annotations
@@ -14,17 +18,20 @@ from typing import TYPE_CHECKING
 
 from cedarpy import pst
 
+from inward.policy.resources.model import NO_RESOURCES, OF_THE_CATALOG
 from inward.policy.schema import DISCLOSE, READ, WRITE, groups_of_service
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from inward.catalog.model import Catalog, Service
+    from inward.policy.resources.model import Resources
 
 GUARDRAILS = "guardrails.cedar"
 _SHOWN = 100  # characters of a name in a mistake
 _SHOWN_LINE = 1_000  # characters of a message
 _COMPARED = 5_000  # names that a misspelt one is compared with
+_MOST_TYPES = 5  # of objects in a hint
 
 Finding = tuple[str, str]  # what is wrong, and what to do about it
 
@@ -76,11 +83,20 @@ def nearest(name: str, names: Collection[str]) -> str:
     return f"did you mean `{shown(found[0])}`?" if found else ""
 
 
+def _type_in_scope(tree: pst.Template) -> str | None:
+    """Return the type that the resource of a policy's scope must be of; None where it names none."""
+    match tree.resource:
+        case pst.ScopeIs(kind) | pst.ScopeIsIn(kind, _):
+            return str(kind)
+    return None
+
+
 class Rules:
     """The rules for the policies of one system."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, resources: Resources = NO_RESOURCES) -> None:
         self._catalog = catalog
+        self._resources = resources
         services = catalog.services.values()
         groups = {group for service in services for group in groups_of_service(service.name)}
         owners = {service.owner for service in services} | {data.owner for data in catalog.data_classes.values()}
@@ -98,11 +114,12 @@ class Rules:
 
     def check(self, policy: Parsed, service: str | None) -> list[Finding]:
         """Return what is wrong with a policy of the file of `service`; None is the file of guardrails."""
-        findings = sorted(set(self._unknown_names(policy)))
+        findings = sorted({*self._unknown_names(policy), *self._unknown_types(policy.tree)})
         if findings:
             return findings
         if service is not None:
-            return list(self._not_owned(policy, self._catalog.services[service]))
+            found = self._catalog.services[service]
+            return list(self._not_owned(policy, found)) or list(self._undecided(policy, found))
         if policy.tree.effect == "permit":
             return [
                 (
@@ -116,6 +133,10 @@ class Rules:
         for uid in policy.entities:
             if uid.type.namespace:
                 yield f"there is no type `{shown(str(uid.type))}`", ""
+                continue
+            if uid.type.basename in self._resources.by_name:
+                name = uid.type.basename
+                yield f"`{name}` names an object", f"write `resource is {name}`, and a condition on its attributes"
                 continue
             names = self._names.get(uid.type.basename)
             if names is None or uid.id in names:
@@ -139,6 +160,11 @@ class Rules:
             yield f"`{shown(action)}` is not of `{service.name}`", f"it belongs in policies/{owner}.cedar"
             return
         limited = scope is not None and all(owners[action] for action in scope)
+        kind = self._resources.by_name.get(_type_in_scope(policy.tree) or "")
+        if kind is not None:
+            if kind.service != service.name:
+                yield f"`{kind.name}` is not of `{service.name}`", f"it belongs in policies/{kind.service}.cedar"
+            return
         match policy.tree.resource:
             case pst.ScopeEq(pst.EntityUid(pst.EntityType("Service", ()), name)) if name != service.name:
                 yield (
@@ -152,6 +178,24 @@ class Rules:
                     f"this policy is not limited to `{service.name}`",
                     f'write resource == Service::"{service.name}"',
                 )
+
+    def _unknown_types(self, tree: pst.Template) -> Iterator[Finding]:
+        name = _type_in_scope(tree)
+        if name is not None and name not in self._resources.by_name and name not in OF_THE_CATALOG:
+            yield f"there is no type `{shown(name)}`", nearest(name, self._resources.by_name.keys() | OF_THE_CATALOG)
+
+    def _undecided(self, policy: Parsed, service: Service) -> Iterator[Finding]:
+        """Yield that a grant does not say whether it is about the operation or about objects."""
+        types = self._resources.of(service.name)
+        tree = policy.tree
+        if not types or tree.effect != "permit" or DISCLOSE in (policy.scope or ()):
+            return
+        if isinstance(tree.resource, pst.ScopeAny | pst.ScopeIn):
+            objects = " or ".join(f"`resource is {each.name}`" for each in types[:_MOST_TYPES])
+            yield (
+                "the resource is left open: a call as a whole, and objects, are granted apart",
+                f'write `resource == Service::"{service.name}"`, or {objects}',
+            )
 
     def _owner_of(self, action: str) -> str | None:
         """Return the service that an operation or group of operations is of; None for `read` and `write`."""

@@ -11,7 +11,9 @@ Characters that make a reviewed text look unlike what it means are refused too.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ from inward.policy.loading.characters import deceptive_in, hidden_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_POLICIES = 20_000  # of one file: a load keeps some 14 KiB of each
@@ -59,6 +62,19 @@ class Statement:
     line: int
     start: int
     end: int
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """Return the bytes of a regular file, one more than `limit` at most; `OSError` for anything else."""
+    # non-blocking, so that a FIFO of that name does not stop us
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(limit + 1)
+    finally:
+        os.close(descriptor)
 
 
 def parse_statements(data: bytes, file: str) -> tuple[list[Statement], list[Mistake]]:

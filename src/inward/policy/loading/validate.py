@@ -3,7 +3,8 @@
 Cedar checks a policy once for every action that its scope admits: policies times operations. So a policy is
 checked against the actions that it names and, where its scope names a group or nothing, one operation of each
 kind. Two operations are of one kind if no expression of that policy can tell them apart: their contexts have
-the same type, and they are in the same of the groups that it names. What was found valid is remembered.
+the same type, their objects are of the same types, and they are in the same of the groups that it names. What was
+found valid is remembered.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import cedarpy
 import msgspec
 
 from inward.policy.loading.rules import Finding, Parsed, nearest, shown, shown_line
+from inward.policy.resources.model import NO_RESOURCES, OF_THE_CATALOG, RecordOf
 from inward.policy.schema import DISCLOSE, groups_of, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from inward.catalog.model import Catalog, Operation, Parameter
+    from inward.policy.resources.model import Resources, ResourceType
 
 _BATCH = 64  # actions that policies are checked against together
 _MESSAGES = 5  # of one policy
@@ -32,10 +35,14 @@ _ACTION = re.compile(r' (?:in context )?for Action::"((?:[^"\\]|\\.)*)"')
 _OPTIONAL = re.compile(r"access to optional attribute `(path|query)\.([A-Za-z0-9_]+)`")
 _MISSING = re.compile(r"^attribute `(path|query)\.([A-Za-z0-9_]+)` not found")
 
+_OBJECT = re.compile(r"on entity type `([^`]*)`")
+_OPTIONAL_OF_OBJECT = "test it first, such as `resource has note && resource.note == …`"
+# it may be a policy about everything, such as a guardrail, which meets a type that somebody else declares
+_NOT_OF_OBJECT = "declare it, or where the policy is about more than objects, ask `resource is Service && …` first"
 _HINTS = {
     "unable to find an applicable action": (
         "no operation fits this scope",
-        "callers are services; the resource is a Service, or for `disclose` a DataClass",
+        "callers are services; the resource is a Service or a declared object of it, or for `disclose` a DataClass",
     ),
     "unable to guarantee safety of access to optional": (
         None,
@@ -48,11 +55,13 @@ _HINTS = {
 class Validator:
     """Checks the policies of one system; `valid` is what earlier checks found good, and is added to."""
 
-    def __init__(self, catalog: Catalog, valid: set[bytes]) -> None:
+    def __init__(self, catalog: Catalog, valid: set[bytes], resources: Resources = NO_RESOURCES) -> None:
         self._catalog = catalog
+        self._resources = resources
         self._valid = valid
         self._used: set[bytes] = set()
-        self._contexts: dict[tuple[Parameter, ...], int] = {}  # a number for each type of context
+        # a number for each type of context, with the types of objects
+        self._contexts: dict[tuple[tuple[Parameter, ...], tuple[ResourceType, ...]], int] = {}
         self._listed: dict[str | None, list[tuple[Operation, int, tuple[str, ...]]]] = {}
         self._kinds: dict[tuple[str | None, frozenset[str]], list[Operation]] = {}
         self._digests: dict[str, bytes] = {}
@@ -96,7 +105,7 @@ class Validator:
             for action in policies[number][1].actions
             if ":" in action  # else `read`, `write` or `disclose`
         }
-        schema = cedarpy.Schema.from_json_str(json.dumps(schema_of(actions.values(), services)))
+        schema = cedarpy.Schema.from_json_str(json.dumps(schema_of(actions.values(), services, self._resources)))
         result = cedarpy.validate_policies("\n".join(policies[number][0] for number, _ in batch), schema)
         messages: dict[int, list[str]] = defaultdict(list)
         for error in result.errors:
@@ -144,11 +153,15 @@ class Validator:
         if found is None:
             catalog = self._catalog
             operations = catalog.operations.values() if service is None else catalog.services[service].operations
+            known = self._contexts
             found = self._listed[service] = [
-                (operation, self._contexts.setdefault(operation.parameters, len(self._contexts)), groups_of(operation))
+                (operation, known.setdefault(self._types_of(operation), len(known)), groups_of(operation))
                 for operation in operations
             ]
         return found
+
+    def _types_of(self, operation: Operation) -> tuple[tuple[Parameter, ...], tuple[ResourceType, ...]]:
+        return operation.parameters, self._resources.of(operation.service)
 
     def _key(self, text: str, operations: Iterable[Operation]) -> bytes:
         """Return a digest of all that the validity of a policy depends on."""
@@ -160,7 +173,9 @@ class Validator:
     def _digest(self, operation: Operation) -> bytes:
         digest = self._digests.get(operation.id)
         if digest is None:
-            seen = (operation.id, operation.read_only, operation.parameters)
+            # a type as text, since no message and no program reads it again; its place says nothing of its meaning
+            objects = [(each.name, str(RecordOf(each.attributes))) for each in self._resources.of(operation.service)]
+            seen = (operation.id, operation.read_only, operation.parameters, objects)
             digest = self._digests[operation.id] = hashlib.sha256(msgspec.json.encode(seen)).digest()
         return digest
 
@@ -196,7 +211,7 @@ def _in_our_words(message: str, parameters: set[str]) -> Finding:
         if name in parameters:
             return text, f"test it first, or name the operations that have it: `context.{where} has {name} && …`"
         return text, nearest(name, parameters)
-    for start, (instead, hint) in _HINTS.items():
-        if text.startswith(start):
-            return instead or text, hint
-    return text, ""
+    if (typed := _OBJECT.search(text)) and typed[1] not in OF_THE_CATALOG:
+        return text, _OPTIONAL_OF_OBJECT if text.startswith("unable") else _NOT_OF_OBJECT
+    instead, hint = next((said for start, said in _HINTS.items() if text.startswith(start)), (None, ""))
+    return instead or text, hint

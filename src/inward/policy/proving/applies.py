@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inward.catalog.model import Operation
-from inward.policy.proving.classes import name_of, parameters_of, resource_of, whole_of
+from inward.policy.proving.classes import kind_of, name_of, operation_of, parameters_of, resource_of, whole_of
 from inward.policy.proving.reading import Reading
 from inward.policy.request import reads_of
 from inward.policy.symbolic.condition import Conditions
@@ -46,7 +45,7 @@ class Applications:
 
     def world(self, cells: CellClass) -> World:
         """Return the world of a class: one of its callers, one of its targets."""
-        contexts = self._requests.to(parameters_of(cells.target), whole_of(cells.target))
+        contexts = self._requests.to(parameters_of(cells.target), whole_of(cells.target), kind_of(cells.target))
         return World(self._catalog, cells.caller, cells.target, contexts)
 
     def possible(self, policies: Iterable[Policy], cells: CellClass) -> Bool:
@@ -56,7 +55,7 @@ class Applications:
         """
         read = {each for policy in policies for each in self._read(policy, cells)}
         parameters = tuple(each for each in parameters_of(cells.target) if each in read)
-        return self._requests.to(parameters, whole_of(cells.target)).possible
+        return self._requests.to(parameters, whole_of(cells.target), kind_of(cells.target)).possible
 
     def of(self, policy: Policy, cells: CellClass) -> Applied:
         """Return when a candidate of a class applies there."""
@@ -105,7 +104,7 @@ class Applications:
         return (
             new,
             caller,
-            isinstance(target, Operation),
+            type(target),
             name_of(target) if reading.action else None,
             resource_of(target) if reading.resource else None,
             self._read(policy, cells),
@@ -113,8 +112,8 @@ class Applications:
 
     def _read(self, policy: Policy, cells: CellClass) -> tuple[Parameter, ...]:
         """Return the parameters of the target that the conditions of a policy read."""
-        target = cells.target
-        if not policy.conditional or not isinstance(target, Operation) or not target.parameters:
+        target = operation_of(cells.target)
+        if not policy.conditional or target is None or not target.parameters:
             return ()
         key = (policy.id, target.parameters)
         known = self._reads.get(key)

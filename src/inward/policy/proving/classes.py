@@ -1,4 +1,6 @@
-"""Cells by class: callers and operations, or data classes, about which no policy can tell anything different.
+"""Cells by class: callers and targets about which no policy can tell anything different.
+
+A target is an operation, an operation on the objects of a type, or a data class.
 
 A system with fifty callers and thousands of operations has a million cells, and few kinds of them. In the cells of one
 class the same policies are candidates, and whatever their conditions read of the caller, the action and the resource
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from inward.catalog.model import Operation
 from inward.policy.proving.reading import Reading
+from inward.policy.resources.model import Objects
 from inward.policy.symbolic.context import whole_segments
 from inward.policy.symbolic.world import Caller
 
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
     from inward.catalog.model import Catalog, DataClass, Parameter, Service
     from inward.policy.index import Index
     from inward.policy.model import Policies
+    from inward.policy.resources.model import ResourceType
 
-Target: TypeAlias = "Operation | DataClass"
+Target: TypeAlias = "Operation | DataClass | Objects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class CellClass:
 
     @property
     def target(self) -> Target:
-        """One of the operations, or of the data classes."""
+        """One of the targets."""
         return self.targets[0]
 
     @property
@@ -92,7 +96,7 @@ class Classes:
             yield CellClass(mask & strangers, stranger, targets)
 
     def _targets(self, wanted: int) -> Iterable[tuple[int, Sequence[Target]]]:
-        """Return the operations and the data classes by what policies can tell of them."""
+        """Return the targets by what policies can tell of them."""
         readings = self._readings
         found: dict[tuple[int, Hashable], list[Target]] = defaultdict(list)
         for target, mask in self._masks():
@@ -100,13 +104,16 @@ class Classes:
                 continue
             parameters = (parameters_of(target), whole_of(target)) if mask & readings.conditional else None
             resource = resource_of(target) if mask & readings.resource else None
-            action = target.id if mask & readings.action and isinstance(target, Operation) else None
-            found[mask, (isinstance(target, Operation), parameters, resource, action)].append(target)
+            operation = operation_of(target)
+            action = operation.id if mask & readings.action and operation is not None else None
+            found[mask, (type(target), parameters, resource, action)].append(target)
         return ((mask, targets) for (mask, _), targets in found.items())
 
     def _masks(self) -> Iterator[tuple[Target, int]]:
         for operation in self._catalog.operations.values():
             yield operation, self._index.operation_mask(operation)
+            for objects in self._index.resources.objects(operation):
+                yield objects, self._index.object_mask(operation, objects.type)
         for data_class in self._catalog.data_classes.values():
             yield data_class, self._index.data_mask(data_class)
 
@@ -129,21 +136,43 @@ class Classes:
         return None
 
 
+def operation_of(target: Target) -> Operation | None:
+    """Return the operation that a target is, or is about; None for a data class."""
+    match target:
+        case Operation():
+            return target
+        case Objects(operation):
+            return operation
+    return None
+
+
+def kind_of(target: Target) -> ResourceType | None:
+    """Return the type of the objects that a target is about; None where it is about none."""
+    return target.type if isinstance(target, Objects) else None
+
+
 def parameters_of(target: Target) -> tuple[Parameter, ...]:
     """Return the parameters of requests to an operation; a disclosure has none."""
-    return target.parameters if isinstance(target, Operation) else ()
+    operation = operation_of(target)
+    return operation.parameters if operation is not None else ()
 
 
 def whole_of(target: Target) -> frozenset[str]:
     """Return the path parameters that fill their segments: they cannot be `.` or `..`."""
-    return whole_segments(target) if isinstance(target, Operation) else frozenset()
+    operation = operation_of(target)
+    return whole_segments(operation) if operation is not None else frozenset()
 
 
 def resource_of(target: Target) -> str:
-    """Return the name of the resource: the operation's service, or the data class."""
-    return target.service if isinstance(target, Operation) else target.name
+    """Return what the resource is told apart by: the operation's service, the objects' type, or the data class."""
+    match target:
+        case Operation():
+            return target.service
+        case Objects(_, kind):
+            return kind.name
+    return target.name
 
 
 def name_of(target: Target) -> str:
-    """Return what a target is called: an operation's id, or the name of a data class."""
+    """Return what a target is called: an operation's id, with its objects' type, or the name of a data class."""
     return target.id if isinstance(target, Operation) else target.name

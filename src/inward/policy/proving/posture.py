@@ -177,8 +177,10 @@ class _Posture:
         index, catalog = self._ask.index, self._catalog
         callers = any(index.caller_mask(service) & bit for service in catalog.services.values())
         operations = (index.operation_mask(each) for each in catalog.operations.values())
+        each_type = (objects for each in catalog.operations.values() for objects in index.resources.objects(each))
+        objects = (index.object_mask(each.operation, each.type) for each in each_type)
         classes = (index.data_mask(each) for each in catalog.data_classes.values())
-        targets = any(mask & bit for mask in operations) or any(mask & bit for mask in classes)
+        targets = any(mask & bit for masks in (operations, objects, classes) for mask in masks)
         return flaws.out_of_scope(self._ask.policy(bit), callers=callers, targets=targets)
 
     def _flaw(self, bit: int, classes: Sequence[CellClass], constant: Sequence[int]) -> Flaw | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inward.catalog.model import Catalog, Mode, Operation, Service
 from inward.errors import InwardError, Place
 from inward.identity.spiffe_id import SpiffeID
 from inward.policy.decide import Engine
 from inward.policy.model import Policies
-from inward.policy.proving.classes import name_of, parameters_of
+from inward.policy.proving.classes import kind_of, name_of, operation_of, parameters_of
 from inward.policy.request import Request, reads_of
+from inward.policy.resources.model import ResourceError, Resources
+from inward.policy.resources.values import as_json, attributes_of
+from inward.policy.symbolic.objects import object_of
 from inward.policy.symbolic.world import teams_of, zones_of
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from inward.policy.decision import Decision
     from inward.policy.model import Policy
     from inward.policy.proving.classes import Target
+    from inward.policy.resources.model import Resource, ResourceType
     from inward.policy.symbolic.solve import Found, Values
     from inward.policy.symbolic.world import Caller, World
 
@@ -60,7 +65,8 @@ class Newcomer:
 class Witness:
     """One call, or one disclosure: `caller` is a service, or a newcomer's name with what it would have to be.
 
-    `target` is an operation's id or a data class; `method`, `path` and `query` are empty for a data class.
+    `target` is an operation's id or a data class; `method`, `path` and `query` are empty for a data class. `resource`
+    is the object that an operation is done to, of the type `kind`.
     """
 
     caller: str
@@ -70,6 +76,8 @@ class Witness:
     path: str
     query: str
     moment: datetime
+    kind: ResourceType | None = None
+    resource: Resource | None = field(default=None, hash=False)
 
     def __str__(self) -> str:
         who = self.caller if self.newcomer is None else f"{self.caller} ({self.newcomer})"
@@ -77,8 +85,21 @@ class Witness:
             what = f"is shown {self.target}"
         else:
             query = f"?{self.query}" if self.query else ""
-            what = f"{self.method} http://{self.target.partition(':')[0]}{self.path}{query}"
+            what = f"{self.method} http://{self.target.partition(':')[0]}{self.path}{query}{self.on_object}"
         return f"{who} {what} at {self.time}"
+
+    @property
+    def on_object(self) -> str:
+        """The object in words, each value as JSON, which is ASCII; empty where there is none."""
+        if self.resource is None:
+            return ""
+        parts = [f"{name}: {json.dumps(value, default=str)}" for name, value in self.resource.attributes.items()]
+        return f" on {self.resource.type} {{{', '.join(parts)}}}"
+
+    @property
+    def object_as_json(self) -> dict[str, Any] | None:
+        """The object as JSON can hold it; what JSON has no type for is text."""
+        return None if self.resource is None else as_json(self.resource)
 
     @property
     def time(self) -> str:
@@ -97,9 +118,25 @@ def witness_of(
     newcomer = _newcomer(world, found) if caller.service is None else None
     name = _free_name(world.catalog, "new-service") if newcomer is not None else caller.name
     parameters = parameters_of(target)
-    reads = reads_of(policies, target) if isinstance(target, Operation) else frozenset()
+    operation, kind = operation_of(target), kind_of(target)
+    reads = reads_of(policies, operation) if operation is not None else frozenset()
     values = found.values(world.contexts, parameters, reads)
-    return witness_to(target, name, texts_of(values), values.moment, newcomer, catalog=world.catalog)
+    witness = witness_to(target, name, texts_of(values), values.moment, newcomer, catalog=world.catalog)
+    fields = world.contexts.resource
+    if witness is None or kind is None or fields is None:
+        return witness
+    return with_object(witness, object_of(kind, fields, found))
+
+
+def with_object(witness: Witness, resource: Resource) -> Witness | None:
+    """Return a request to objects with one of them; None for one that no program can give, such as a half character."""
+    if witness.kind is None:
+        return witness
+    try:
+        attributes_of(resource, witness.kind)
+    except ResourceError:
+        return None
+    return dataclasses.replace(witness, resource=resource)
 
 
 def texts_of(values: Values) -> dict[tuple[str, str], str]:
@@ -118,14 +155,17 @@ def witness_to(
 ) -> Witness | None:
     """Return the request to a target with these texts of parameters; path parameters that are left out are anything.
 
-    None where there is no such request: a path of which two parameters share a segment, or which is that of a more
-    specific operation of `catalog`.
+    An object is to be added (`with_object`). None where there is no such request: a path of which two parameters share
+    a segment, or which is that of a more specific operation of `catalog`.
     """
-    if not isinstance(target, Operation):
+    operation = operation_of(target)
+    if operation is None:
         return Witness(caller, newcomer, name_of(target), "", "", "", moment)
-    path = _path(catalog, target, texts)
+    path = _path(catalog, operation, texts)
     query = "&".join(f"{name}={text}" for (where, name), text in texts.items() if where == "query")
-    return Witness(caller, newcomer, target.id, target.method, path, query, moment) if path is not None else None
+    if path is None:
+        return None
+    return Witness(caller, newcomer, operation.id, operation.method, path, query, moment, kind_of(target))
 
 
 def no_request(target: Target) -> str:
@@ -189,10 +229,18 @@ def _free_name_among(taken: tuple[str, ...], name: str) -> str:
 def decide(witness: Witness, catalog: Catalog, policies: Iterable[Policy]) -> Decision:
     """Return what the engine decides on a witness with these policies, and no others."""
     small = _catalog_for(witness, catalog)
-    engine = Engine(small, Policies.of(policies))
+    resources = Resources((witness.kind,) if witness.kind is not None else ())
+    return decide_by(Engine(small, Policies.of(policies, resources)), witness)
+
+
+def decide_by(engine: Engine, witness: Witness) -> Decision:
+    """Return what an engine decides on a witness."""
     if not witness.path:
         return engine.disclose(witness.caller, witness.target, witness.moment)
-    return engine.decide(Request(witness.caller, witness.target, witness.path, witness.query), witness.moment)
+    request = Request(witness.caller, witness.target, witness.path, witness.query)
+    if witness.resource is not None:
+        return engine.decide_object(request, witness.resource, witness.moment)
+    return engine.decide(request, witness.moment)
 
 
 def _catalog_for(witness: Witness, catalog: Catalog) -> Catalog:

@@ -14,6 +14,7 @@ import z3
 
 from inward.policy.symbolic import text
 from inward.policy.symbolic.number import within
+from inward.policy.symbolic.objects import fields_of
 from inward.policy.symbolic.term import Bool, Int, all_of, conj, disj, negate
 from inward.policy.symbolic.value import Fields, Number, Text, Truth, Value
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inward.catalog.model import Operation, Parameter
+    from inward.policy.resources.model import ResourceType
+    from inward.policy.symbolic.objects import Asked
 
 Scalar: TypeAlias = Number | Truth | Text  # what a parameter is
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -63,6 +66,7 @@ class Contexts:
     moment: Moment
     context: Fields
     possible: Bool
+    resource: Fields | None = None  # the attributes of the object, where there is one
 
 
 class OpenRequests:
@@ -76,17 +80,25 @@ class OpenRequests:
             within(self.moment.beyond, 0, 999),
             negate(self.moment.before(since)),
         )
-        self._known: dict[tuple[tuple[Parameter, ...], frozenset[str]], Contexts] = {}
+        self._asked: Asked = {}
+        self._known: dict[tuple[tuple[Parameter, ...], frozenset[str], ResourceType | None], Contexts] = {}
 
-    def to(self, parameters: tuple[Parameter, ...], whole: frozenset[str] = frozenset()) -> Contexts:
-        """Return the requests to an operation with these parameters, of which the `whole` ones fill their segments."""
-        key = (parameters, whole)
+    def to(
+        self, parameters: tuple[Parameter, ...], whole: frozenset[str] = frozenset(), kind: ResourceType | None = None
+    ) -> Contexts:
+        """Return the requests to an operation with these parameters, of which the `whole` ones fill their segments.
+
+        `kind` is the type of the object that it is about, None where it is about none.
+        """
+        key = (parameters, whole, kind)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._contexts(parameters, whole)
+            found = self._known[key] = self._contexts(parameters, whole, kind)
         return found
 
-    def _contexts(self, parameters: tuple[Parameter, ...], whole: frozenset[str]) -> Contexts:
+    def _contexts(
+        self, parameters: tuple[Parameter, ...], whole: frozenset[str], kind: ResourceType | None
+    ) -> Contexts:
         possible: list[Bool] = [self._possible]
         parts: dict[str, dict[str, tuple[Bool, Value]]] = {"path": {}, "query": {}}
         for parameter in parameters:
@@ -94,7 +106,8 @@ class OpenRequests:
             parts[parameter.where][parameter.name] = (there, value)
             is_whole = parameter.where == "path" and parameter.name in whole
             possible.append(disj(negate(there), _is_plain(parameter, value, whole=is_whole)))
-        return Contexts(self.moment, context_of(parts, self.moment), all_of(possible))
+        resource, limits = fields_of(kind, self._asked) if kind is not None else (None, True)
+        return Contexts(self.moment, context_of(parts, self.moment), all_of((*possible, limits)), resource)
 
 
 def whole_segments(operation: Operation) -> frozenset[str]:

@@ -20,7 +20,9 @@ from inward.policy.symbolic.value import (
     IP,
     Choice,
     Fields,
+    Members,
     Number,
+    Opaque,
     Several,
     Text,
     Truth,
@@ -166,6 +168,8 @@ class Evaluator:
                 if fails is True:
                     return _FAILED
                 value, missing = self._attribute(of, attr)
+                if isinstance(value, Opaque):
+                    raise UnsupportedError(value.construct)
                 return Result(value, disj(fails, missing))
             case pst.HasAttr(base, attrs):
                 return self._has(base, attrs)
@@ -354,8 +358,8 @@ def _truth(value: Value) -> Truth:
     return value
 
 
-def _several(value: Value) -> Several:
-    if not isinstance(value, Several):
+def _several(value: Value) -> Several | Members:
+    if not isinstance(value, Several | Members):
         raise UnsupportedError(f"a set that is a {type(value).__name__.lower()}")
     return value
 

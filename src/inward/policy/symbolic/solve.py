@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import z3
 
 from inward.policy.symbolic.context import variable_of
-from inward.policy.symbolic.term import Bool, all_of
+from inward.policy.symbolic.term import Bool, Int, Str, all_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -106,6 +106,14 @@ class Found:
     def true(self, term: Bool) -> bool:
         """Return whether a term is true with these values."""
         return self._is(term)
+
+    def number(self, term: Int) -> int:
+        """Return a number with these values."""
+        return int(self._python(term))
+
+    def text(self, term: Str) -> str:
+        """Return a text with these values."""
+        return str(self._python(term))
 
     def _is(self, term: Bool) -> bool:
         return term if isinstance(term, bool) else z3.is_true(self._model.eval(term, model_completion=True))

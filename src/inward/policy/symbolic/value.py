@@ -28,10 +28,13 @@ from inward.policy.symbolic.term import (
     iff,
     negate,
     same_str,
+    string_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import z3
 
 MOST_PAIRS = 40_000  # of elements, nested ones counted, that two sets are compared by
 
@@ -65,6 +68,7 @@ class IP:
     text: str
 
 
+Element: TypeAlias = Text | Number | Truth  # what may be in a set that is not known
 Atom: TypeAlias = pst.EntityUid | IP
 
 
@@ -82,6 +86,34 @@ class Several:
     elements: tuple[tuple[Bool, Value], ...]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Members:
+    """A set of which nothing is known but its `name`: of each element that is asked for, whether it is in it.
+
+    `asked` grows by those, so that a set can be shown that answers as the solver says; all of one name share it.
+    """
+
+    name: str
+    array: z3.ArrayRef  # from elements to whether they are in it
+    asked: list[Element]
+
+    def holds(self, value: Value) -> Bool:
+        """Return whether it holds a value."""
+        if not isinstance(value, Text | Number | Truth):
+            raise UnsupportedError(f"the set `{self.name}`")
+        if value not in self.asked:
+            self.asked.append(value)
+        term: Bool = self.array[string_of(value.term) if isinstance(value, Text) else value.term]
+        return term
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A value of which nothing can be said: whatever asks for it has no formula. `construct` is what it is called."""
+
+    construct: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """A record: its attributes, each with the condition on which it is there."""
@@ -90,7 +122,7 @@ class Fields:
 
 
 _Part = TypeVar("_Part")
-Value: TypeAlias = Truth | Number | Text | Choice | Several | Fields
+Value: TypeAlias = Truth | Number | Text | Choice | Several | Fields | Members | Opaque
 
 
 def one(atom: Atom) -> Choice:
@@ -101,6 +133,9 @@ def one(atom: Atom) -> Choice:
 def equal(left: Value, right: Value) -> Bool:
     """Return whether two values are equal (Cedar's `==`, which never fails); values of two types are not."""
     same: Bool = False
+    for value in (left, right):
+        if isinstance(value, Opaque | Members):
+            raise _nothing_known(value)
     match left, right:
         case Truth(), Truth():
             same = iff(left.term, right.term)
@@ -118,26 +153,36 @@ def equal(left: Value, right: Value) -> Bool:
     return same
 
 
-def contains(several: Several, value: Value) -> Bool:
+def contains(several: Several | Members, value: Value) -> Bool:
     """Return whether a set holds a value."""
+    if isinstance(several, Members):
+        return several.holds(value)
     _require_comparable(several, value)
     return _holds(several, value)
 
 
-def contains_all(several: Several, others: Several) -> Bool:
+def contains_all(several: Several | Members, others: Several | Members) -> Bool:
     """Return whether a set holds every element of another."""
+    if isinstance(others, Members):
+        raise _nothing_known(others)
     _require_comparable(several, others)
     return all_of(disj(negate(there), _holds(several, element)) for there, element in others.elements)
 
 
-def contains_any(several: Several, others: Several) -> Bool:
+def contains_any(several: Several | Members, others: Several | Members) -> Bool:
     """Return whether a set holds some element of another."""
+    if isinstance(others, Members):
+        if isinstance(several, Members):
+            raise _nothing_known(others)
+        return contains_any(others, several)
     _require_comparable(several, others)
     return any_of(conj(there, _holds(several, element)) for there, element in others.elements)
 
 
-def is_empty(several: Several) -> Bool:
+def is_empty(several: Several | Members) -> Bool:
     """Return whether a set has no element."""
+    if isinstance(several, Members):
+        raise _nothing_known(several)
     return negate(any_of(there for there, _ in several.elements))
 
 
@@ -159,12 +204,20 @@ def merge(condition: Bool, then: Value, otherwise: Value) -> Value:
             merged = Several((*_only(condition, then.elements), *_only(negate(condition), otherwise.elements)))
         case Fields(), Fields():
             merged = _merged_fields(condition, then, otherwise)
+        case (Opaque() | Members() as unknown, _) | (_, Opaque() | Members() as unknown):
+            raise _nothing_known(unknown)
         case _:
             raise UnsupportedError("`if` between values of two types")
     return merged
 
 
-def _holds(several: Several, value: Value) -> Bool:
+def _nothing_known(value: Opaque | Members) -> UnsupportedError:
+    return UnsupportedError(value.construct if isinstance(value, Opaque) else f"the set `{value.name}`")
+
+
+def _holds(several: Several | Members, value: Value) -> Bool:
+    if isinstance(several, Members):
+        return several.holds(value)
     return any_of(conj(there, equal(element, value)) for there, element in several.elements)
 
 

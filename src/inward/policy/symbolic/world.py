@@ -1,6 +1,7 @@
 """Worlds: what `principal`, `action`, `resource` and `context` are where an expression is evaluated.
 
-The action and the resource are known, and so is every entity of the catalog. The caller is one of the catalog, or a
+The action and the resource are known, and so is every entity of the catalog; of a resource that is an object, the type
+is known, and its attributes are open (`objects`). The caller is one of the catalog, or a
 service that does not exist yet: then its owner, its zone and its groups are open.
 """
 
@@ -14,7 +15,16 @@ import z3
 from cedarpy import pst
 
 from inward.catalog.model import Operation
-from inward.policy.schema import DISCLOSE, READ, WRITE, ancestors_of, ancestors_of_data, groups_of
+from inward.policy.resources.model import THE_OBJECT, Objects
+from inward.policy.schema import (
+    DISCLOSE,
+    READ,
+    WRITE,
+    ancestors_of,
+    ancestors_of_data,
+    ancestors_of_objects,
+    groups_of,
+)
 from inward.policy.symbolic.term import Bool, all_of, conj, negate
 from inward.policy.symbolic.value import Choice, Fields, Value, one
 
@@ -105,22 +115,30 @@ def _one_of(kind: str, names: tuple[str, ...], variable: z3.ArithRef) -> Choice:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """One caller, one operation or data class, and the requests in question."""
+    """One caller, one operation, data class or operation on objects, and the requests in question."""
 
     catalog: Catalog
     caller: Caller
-    target: Operation | DataClass
+    target: Operation | DataClass | Objects
     contexts: Contexts
     openness: Openness = field(default_factory=Openness)
 
     @cached_property
     def _resource(self) -> pst.EntityUid:
         target = self.target
-        return uid("Service", target.service) if isinstance(target, Operation) else uid("DataClass", target.name)
+        match target:
+            case Operation():
+                return uid("Service", target.service)
+            case Objects():
+                return uid(target.type.name, THE_OBJECT)
+        return uid("DataClass", target.name)
 
     @cached_property
     def _action(self) -> pst.EntityUid:
-        return uid("Action", self.target.id if isinstance(self.target, Operation) else DISCLOSE)
+        match self.target:
+            case Operation(id=name) | Objects(operation=Operation(id=name)):
+                return uid("Action", name)
+        return uid("Action", DISCLOSE)
 
     def variable(self, name: Literal["principal", "action", "resource", "context"]) -> Value:
         """Return what a variable is."""
@@ -132,13 +150,15 @@ class World:
             case "resource":
                 return one(self._resource)
         context = self.contexts.context
-        if isinstance(self.target, Operation):
+        if isinstance(self.target, Operation | Objects):
             return context
         return Fields({"time": context.fields["time"]})  # as the schema has it for disclosures
 
     def attributes(self, entity: pst.EntityUid) -> Fields:
         """Return the attributes of an entity; none of one that the catalog does not hold."""
         kind, name = entity.type.basename, entity.id
+        if entity == self._resource and self.contexts.resource is not None:
+            return self.contexts.resource
         if kind == "Service" and name == NEW_SERVICE:
             return self.openness.attributes(self.catalog)
         service = self.catalog.services.get(name) if kind == "Service" else None
@@ -158,6 +178,8 @@ class World:
         kind, name = entity.type.basename, entity.id
         if kind == "Service" and name == NEW_SERVICE:
             return self.openness.is_in(ancestor, self.catalog)
+        if isinstance(self.target, Objects) and entity == self._resource:
+            return (ancestor.type.basename, ancestor.id) in ancestors_of_objects(self.catalog, self.target.type)
         return (ancestor.type.basename, ancestor.id) in _ancestors(self.catalog, kind, name)
 
 

@@ -1,6 +1,6 @@
 """E-mail addresses and telephone numbers.
 
-Telephone numbers are those that the numbering plan of their country allows (`phonenumbers`). One without `+` or `00`
+Telephone numbers are those that the numbering plan of their country allows. One without `+` or `00`
 is looked for where the field's name says that there is one, or where it is grouped as in North America.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import phonenumbers
-
 from inward.spotting.kinds import Kind, Recogniser
+from inward.spotting.recognisers.numbering import is_international, local_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +27,7 @@ _PHONE = re.compile(
     re.ASCII,
 )
 _LOCAL_PHONE = re.compile(r"\s*\(?\d(?:[ ().\-/]{0,2}\d){5,14}\s*", re.ASCII)
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _PHONE_NAME = re.compile(
     r"phone|telefon|whatsapp|msisdn|(?:^|_)(?:mobile|tel|fax|cell|handy)(?:_?(?:no|nr|num|number))?_?\d?$",
     re.IGNORECASE,
@@ -48,19 +48,14 @@ def _emails(text: str, *, hinted: bool) -> Iterator[bool]:  # noqa: ARG001 - how
 def _phones(text: str, *, hinted: bool) -> Iterator[bool]:
     found = None
     for found in _PHONE.finditer(text):
-        written = found[0]
-        if written.startswith("00"):
-            written = "+" + written[2:]
-        yield _is_phone(written, "US")
+        digits = _NO_DIGITS.sub("", found[0])
+        if found[0].startswith("00"):
+            digits = digits[2:]
+        elif not found[0].startswith("+"):
+            digits = "1" + digits  # North America's own
+        yield is_international(digits)
     if hinted and found is None and _LOCAL_PHONE.fullmatch(text):
-        yield any(_is_phone(text, region) for region in _REGIONS)
-
-
-def _is_phone(text: str, region: str) -> bool:
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(text, region))
-    except phonenumbers.NumberParseException:
-        return False
+        yield local_plan(_REGIONS).fullmatch(_NO_DIGITS.sub("", text)) is not None
 
 
 EMAIL = Recogniser(Kind.EMAIL, (r"[\pL\pN_.!#$%&'*+=?^{|}~-]@[\pL\pN]",), None, _emails)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def serve(request: HttpRequest, answer: str) -> HttpResponseBase:
-    said = handled.take(answer, dict(request.headers))
+    said = handled.take(answer, dict(request.headers), request.body)
     made: HttpResponseBase = HttpResponse(said.body)
     if said.chunks:
         made = StreamingHttpResponse(later(said.chunks) if hasattr(request, "scope") else iter(said.chunks))

@@ -6,7 +6,7 @@ from tests.contract.guard.people import METHODS, PATHS, handled, head, later
 
 
 async def serve(answer: str, request: Request) -> Response:
-    said = handled.take(answer, dict(request.headers))
+    said = handled.take(answer, dict(request.headers), await request.body())
     if said.chunks:
         return StreamingResponse(later(said.chunks), said.status, head(said))
     return Response(said.body, said.status, head(said))

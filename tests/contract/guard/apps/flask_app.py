@@ -7,7 +7,7 @@ from tests.contract.guard.people import METHODS, PATHS, handled, head
 
 
 def serve(answer: str) -> Response:
-    said = handled.take(answer, dict(request.headers))
+    said = handled.take(answer, dict(request.headers), request.get_data())
     return Response(iter(said.chunks) if said.chunks else said.body, said.status, head(said))
 
 

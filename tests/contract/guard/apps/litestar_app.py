@@ -9,7 +9,7 @@ from tests.contract.guard.people import METHODS, PATHS, handled, head, later
 
 
 async def serve(request: Request[Any, Any, Any]) -> Response[Any]:
-    said = handled.take(request.path_params["answer"], dict(request.headers))
+    said = handled.take(request.path_params["answer"], dict(request.headers), await request.body())
     sent = {name: value for name, value in head(said).items() if name != "content-type"}
     if said.chunks:
         return Stream(later(said.chunks), status_code=said.status, headers=sent, media_type=said.content_type)

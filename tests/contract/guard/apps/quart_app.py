@@ -7,7 +7,7 @@ from tests.contract.guard.people import METHODS, PATHS, handled, head, later
 
 
 async def serve(answer: str) -> Response:
-    said = handled.take(answer, dict(request.headers))
+    said = handled.take(answer, dict(request.headers), await request.body)
     return Response(later(said.chunks) if said.chunks else said.body, said.status, head(said))
 
 

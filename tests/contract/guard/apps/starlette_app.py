@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def serve(request: Request) -> Response:
-    said = handled.take(request.path_params["answer"], dict(request.headers))
+    said = handled.take(request.path_params["answer"], dict(request.headers), await request.body())
     if said.chunks:
         return StreamingResponse(later(said.chunks), said.status, head(said))
     return Response(said.body, said.status, head(said))

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.catalog.openapi.test_marks import read
 
 from inward.catalog.openapi import shapes
+from inward.catalog.shape import NOTHING
 from inward.insight.exposure import places_of
 
 if TYPE_CHECKING:
@@ -148,6 +149,30 @@ components: {schemas: {Email: {x-inward-data: pii.email}}}
     assert mistakes == ["api.yaml:9: the header `X-Mail` carries `pii.email`, and headers cannot be cut (use the body)"]
 
 
+def test_data_in_a_parameter_that_nobody_looks_at_is_a_mistake(tmp_path: Path) -> None:
+    _, mistakes = read(
+        tmp_path,
+        """\
+openapi: 3.1.0
+paths:
+  /x:
+    parameters:
+      - {name: X-Mail, in: header, schema: {$ref: '#/components/schemas/Email'}}
+      - {name: X-Page, in: header, schema: {type: integer}}
+    get:
+      parameters:
+        - {name: mail, in: cookie, x-inward-data: pii.email, schema: {type: string}}
+        - {name: mail, in: query, schema: {$ref: '#/components/schemas/Email'}}
+components: {schemas: {Email: {x-inward-data: pii.email}}}
+""",
+    )
+    said = "carries `pii.email`, and only paths, queries and bodies are looked at (use the body)"
+    assert mistakes == [
+        f"api.yaml:5: the header parameter `X-Mail` {said}",
+        f"api.yaml:9: the cookie parameter `mail` {said}",
+    ]
+
+
 def test_an_operation_with_too_large_a_shape_is_a_mistake_at_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,3 +182,32 @@ def test_an_operation_with_too_large_a_shape_is_a_mistake_at_its_line(
     assert len(operations) == 2  # it is told once: every further one would cost as much
     (mistake,) = mistakes
     assert mistake.startswith("api.yaml:4: `getX`: what it describes has more than 2 parts with data of their own (")
+
+
+def test_what_is_marked_as_no_data(tmp_path: Path) -> None:
+    text = """\
+      responses:
+        '200':
+          content:
+            application/json:
+              schema:
+                properties:
+                  a: {x-inward-data: pii}
+                  b: {x-inward-data: none}
+                  c: {items: {allOf: [{x-inward-data: none}, {type: string}]}}
+                  d: {allOf: [{x-inward-data: none}, {x-inward-data: pii}]}
+        '404': {content: {a/b: {x-inward-data: none}}}
+"""
+    answers = operation(tmp_path, text).answers
+    assert where(answers.of(200)) == {"pii $.a", "pii $.d"}  # it takes nothing away from what is data
+    assert where(answers.no_data) == {"none $", "none $.b", "none $.c[*]", "none $.d"}
+    assert answers.classes == {"pii"}
+    assert operation(tmp_path, ANSWERS).answers.no_data == NOTHING
+
+
+def test_no_data_stands_alone(tmp_path: Path) -> None:
+    schema = "{x-inward-data: [pii, none]}"
+    text = f"      responses: {{'200': {{content: {{a/b: {{schema: {schema}}}}}}}}}\n"
+    _, mistakes = read(tmp_path, f"openapi: 3.2.0\npaths:\n  /x:\n    get:\n{text}")
+    assert len(mistakes) == 1
+    assert "`none` stands in a list" in mistakes[0]

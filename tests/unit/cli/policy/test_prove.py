@@ -89,7 +89,7 @@ def test_json(inward: Inward, guarded: Path) -> None:
     assert refuted["today"].keys() == {"status", "breaches", "not_looked_at", "unknown"}
     (breach,) = refuted["today"]["breaches"]
     assert breach["call"].keys() == {
-        "caller", "newcomer", "operation", "data_class", "method", "path", "query", "time",
+        "caller", "newcomer", "operation", "data_class", "method", "path", "query", "resource", "time",
     }  # fmt: skip
     assert (breach["call"]["caller"], breach["call"]["operation"]) == ("visitor", "greeter:getGreeting")
     assert {grant["id"] for grant in breach["grants"]} >= {"again"}

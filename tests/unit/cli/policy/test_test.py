@@ -100,6 +100,7 @@ def test_json_has_every_case(inward: Inward, written: Path) -> None:
         "request": "ann",
         "path": "/greetings/ann",
         "query": "",
+        "resource": None,
         "expected": "allow",
         "expected_reason": None,
         "decision": "allow",

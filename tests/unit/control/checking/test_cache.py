@@ -35,7 +35,7 @@ def memo() -> CheckMemo:
     operations = KeptOperations("1" * 64, [Described("get", "GET", "/{id}", parameters, deprecated=False, line=7)])
     return CheckMemo(
         SystemMemo(
-            DocumentMemo({"a.yaml": kept}, {"b.yaml": operations}, keeps=True),
+            DocumentMemo({"a.yaml": kept}, {"b.yaml": operations}, keeps=True, compiled={"3" * 64: b"\x00\xff"}),
             Memo(valid={DIGEST}, spans={"2" * 64: [(1, 0, 9)]}),
         ),
         Verdicts(used=SLOW),
@@ -48,6 +48,7 @@ def known(found: CheckMemo) -> tuple[object, ...]:
     return (
         msgspec.json.encode(documents.kept),
         documents.operations,
+        documents.compiled,
         policies.valid,
         policies.spans,
         found.verdicts.kept,
@@ -88,6 +89,7 @@ def test_what_was_stored_is_loaded(cache: CheckCache, folder: Path, tmp_path: Pa
     assert known(found) == (
         msgspec.json.encode(memo().system.documents.kept),
         memo().system.documents.operations,
+        memo().system.documents.compiled,
         {DIGEST},
         {"2" * 64: [(1, 0, 9)]},
         SLOW,
@@ -171,7 +173,7 @@ def test_what_other_code_or_libraries_made_is_not_used(
     package = tmp_path / "inward"
     package.mkdir()
     (package / "module.py").write_text("a = 1")
-    versions = dict.fromkeys(("cedarpy", "msgspec", "pyyaml", "z3-solver"), "1")
+    versions = dict.fromkeys(module._LIBRARIES, "1")
     monkeypatch.setattr("inward.__file__", str(package / "__init__.py"))
     monkeypatch.setattr(module, "version", versions.__getitem__)
     monkeypatch.setattr(module, "made_by", module.made_by.__wrapped__)  # looked at anew each time

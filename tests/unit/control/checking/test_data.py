@@ -1,10 +1,10 @@
-"""Notes about data classes: served nowhere, not shown to whoever may call, and answers of which nothing is said."""
+"""Data classes: served nowhere, not shown to whoever may call, not to be received, answers of which nothing is said."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.unit.insight.test_exposure import FRONT, NOW, POLICIES, YAML, load
+from tests.unit.insight.test_exposure import FRONT, LATE, NOW, POLICIES, YAML, grant, load
 
 from inward.control.bundle import load_policy
 from inward.control.checking.data import of_data
@@ -33,7 +33,44 @@ def test_each_is_a_note_with_its_place(tmp_path: Path) -> None:
             "front:show",
             "of what `front:show` serves, `checkout` is not shown `pii.email`",
         ),
+        (
+            "finding",
+            "unreceivable_data",
+            "apis/orders.yaml:8",
+            "orders:putOrder",
+            "`orders:putOrder` takes `pii.email`, which `orders` itself may not receive",
+        ),
+        (
+            "note",
+            "unfollowed_disclosure",
+            "apis/orders.yaml:4",
+            "orders:getOrder",
+            (
+                "of `orders:getOrder`, Envoy withholds what is disclosed under a condition that it cannot follow: "
+                "`reporting`: `pii.email`"
+            ),
+        ),
     ]
+
+
+def test_who_withholds_is_said_and_a_guard_follows_every_condition(tmp_path: Path) -> None:
+    load(tmp_path)
+    hints = {each.about: each.hint for each in of_data(load_policy(tmp_path), NOW) if each.kind == "undisclosed_data"}
+    assert hints["orders:getOrder"].startswith("the Envoy of `orders` withholds it")
+    (tmp_path / "inward.yaml").write_text(
+        YAML.replace("apis/orders.yaml,", "apis/orders.yaml, guard: true, run: 'x {socket}',")
+    )
+    found = list(of_data(load_policy(tmp_path), NOW))
+    assert "unfollowed_disclosure" not in {each.kind for each in found}
+    hints = {each.about: each.hint for each in found if each.kind == "undisclosed_data"}
+    assert hints["orders:getOrder"].startswith("the guard in `orders` withholds it")
+
+
+def test_a_service_may_receive_what_is_disclosed_to_it_under_a_condition_too(tmp_path: Path) -> None:
+    for when in ("", LATE):
+        own = grant("own", "orders", "disclose", 'DataClass::"pii.email"', when=when)
+        load(tmp_path, {**POLICIES, "orders": POLICIES["orders"] + own})
+        assert "unreceivable_data" not in {each.kind for each in of_data(load_policy(tmp_path), NOW)}
 
 
 def test_answers_of_which_nothing_is_said_are_named_where_others_declare_data(tmp_path: Path) -> None:
@@ -46,9 +83,11 @@ def test_answers_of_which_nothing_is_said_are_named_where_others_declare_data(tm
 
 
 def test_nothing_is_said_where_all_is_shown_or_nothing_is_declared(tmp_path: Path) -> None:
-    quiet = POLICIES["orders"].replace('@expires("2026-07-01")', "")
+    own = grant("own", "orders", "disclose", 'DataClass::"pii.email"')
+    quiet = POLICIES["orders"].replace('@expires("2026-07-01")', "") + own
     load(tmp_path, {**POLICIES, "orders": quiet})
-    assert [each.kind for each in of_data(load_policy(tmp_path), NOW)] == ["unserved_data"]
+    # one caller is shown it at some hours
+    assert [each.kind for each in of_data(load_policy(tmp_path), NOW)] == ["unserved_data", "unfollowed_disclosure"]
     (tmp_path / "inward.yaml").write_text(YAML.partition("data:")[0])
     for name in ("orders", "front"):
         (tmp_path / "apis" / f"{name}.yaml").write_text("openapi: 3.1.0\npaths: {}\n")

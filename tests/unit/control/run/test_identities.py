@@ -20,7 +20,9 @@ from inward.control.run import identities as module
 from inward.control.run.identities import Identities
 from inward.envoy.folder import EnvoyFolder
 from inward.errors import InwardError
+from inward.identity.bundle import TrustBundle
 from inward.identity.spiffe_id import SpiffeID
+from inward.identity.svid import X509SVID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -247,3 +249,20 @@ def test_it_keeps_on_renewing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None
         asyncio.run(rig.identities.keep())
     # a clock that jumps is noticed within a second
     assert pauses == [1.0, 1.0, 1.0]
+
+
+def test_who_serves_tls_itself_is_given_pem_files_of_the_same_identity(rig: Rig) -> None:
+    spiffe_id = SpiffeID.of_service("shop.internal", "a")
+    wanted: dict[str, tuple[SpiffeID, EnvoyFolder]] = {"a": (spiffe_id, rig.folder("a"))}
+    rig.identities.want(wanted)
+    serial = rig.serial("a")
+    rig.identities.want(wanted, {"a": rig.path / "a" / "tls"})  # what is held is written, and nothing is issued for it
+    assert rig.serial("a") == serial
+    files = {path.name: path.read_bytes() for path in (rig.path / "a" / "tls").iterdir()}
+    svid = X509SVID.parse(files["svid.pem"], files["svid.key"])
+    (secret,) = msgspec.json.decode((rig.path / "a" / "svid.json").read_bytes())["resources"]
+    assert secret["tls_certificate"]["certificate_chain"]["inline_string"].encode() == svid.chain_pem
+    assert TrustBundle.parse_pem(files["bundle.pem"], "shop.internal").authorities
+    rig.identities.renew(NOON + timedelta(minutes=40))
+    renewed = (rig.path / "a" / "tls" / "svid.pem").read_bytes()
+    assert renewed != files["svid.pem"]

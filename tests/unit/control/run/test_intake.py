@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +17,8 @@ from inward.control.run.intake import Intake
 from inward.control.run.services import prepare_folders
 from inward.envoy.log_folder import LogFolder
 from inward.envoy.tail import GRACE_SECONDS
+from inward.guard.serve.log import KIND as GUARD_LOG
+from inward.guard.serve.log import Asked, CallLog
 from inward.record.call import Call, Gap
 from inward.record.disk import Disk
 from inward.record.reader import read_entries
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from inward.control.layout import Layout
     from inward.record.call import Entry
 
+NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 CATALOG = shop.catalog(shop.service(shop.operation("/orders/{id}")), shop.service(name="checkout"))
 
 
@@ -280,3 +284,22 @@ def test_an_envoy_that_ended_without_a_warning_is_a_gap_that_outlives_a_full_dis
     (gap,) = [entry for entry in rig.entries() if isinstance(entry, Gap)]
     assert (gap.service, gap.src) == ("orders", None)
     assert "without a warning" in gap.why
+
+
+def test_the_log_of_a_guard_is_recorded_beside_that_of_the_envoy(rig: Rig) -> None:
+    """One service, two logs: neither takes the other's place, nor its position after a kill."""
+    rig.begin("orders")
+    rig.intake.next_log("orders", GUARD_LOG)
+    rig.log("orders", "by-envoy")
+    guard = CallLog(LogFolder(rig.layout.log("orders"), GUARD_LOG).symlink)
+    guard.call(Asked(NOON, "by-guard"), NOON)
+    assert rig.intake.take() == 2
+    rig.recorder.checkpoint()
+    rig.reopen()
+    rig.intake.follow_left()
+    guard.call(Asked(NOON, "later"), NOON)
+    assert rig.intake.take() == 1
+    guard.close()
+    assert sorted(rig.ids()) == ["by-envoy", "by-guard", "later"]
+    sources = {entry.src.partition("-")[0] for entry in rig.entries() if entry.src}
+    assert sources == {"orders/access", "orders/guard"}

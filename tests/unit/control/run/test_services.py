@@ -16,6 +16,7 @@ from inward.control.run import services as parts
 from inward.control.run.services import Allocation, SocketPathError
 from inward.control.running import RunningService
 from inward.control.settings import Settings
+from inward.envoy.resources.egress import proxy_authorization
 from inward.identity.private_files import read_private
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ HOSTILE = {
     "all_proxy": "socks5://corporate",
     "NO_PROXY": "*",
     "no_proxy": "orders",
+    "no_grpc_proxy": "orders",
     "https_proxy": "http://corporate:3128",
     "INWARD_SPIFFE_ID": "spiffe://evil/x",
     "INWARD_SERVICE": "evil",
@@ -109,9 +111,12 @@ def test_a_service_gets_its_own_proxy_and_no_secret_of_ours(layout: Layout, orde
     allocation = at(layout, orders, ports)
     given = parts.app_process(orders, allocation, layout, HOSTILE).environment
     proxy = f"http://inward:{allocation.credential}@{allocation.egress}"
-    assert given["HTTP_PROXY"] == given["http_proxy"] == proxy
+    # clients of gRPC look at `grpc_proxy` and `https_proxy` before `http_proxy`
+    assert given["HTTP_PROXY"] == given["http_proxy"] == given["grpc_proxy"] == proxy
+    assert given["INWARD_EGRESS"] == str(allocation.egress)
+    assert given["INWARD_EGRESS_AUTHORIZATION"] == proxy_authorization(allocation.credential)
     # another proxy, or an exception from this one, would lead around the egress
-    assert not {"ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"} & set(given)
+    assert not {"ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "no_grpc_proxy"} & set(given)
     assert "s3cret" not in given.values()
     assert given["INWARD_SPIFFE_ID"] == "spiffe://shop.internal/orders"
     assert given["INWARD_SERVICE"] == "orders"
@@ -141,6 +146,15 @@ def test_a_run_line_is_split_into_words_before_anything_is_filled_in(
     allocation = at(layout, audit, ports)
     assert isinstance(allocation.app, Address)
     assert parts.app_process(audit, allocation, layout, {}).argv == ["audit-app", str(allocation.app.port)]
+
+
+def test_a_guarded_program_listens_where_its_envoy_does_not_look(layout: Layout, orders: Service, ports: Ports) -> None:
+    allocation = at(layout, orders, ports)
+    folder = layout.service("orders")
+    guarded = dataclasses.replace(orders, guarded=True)
+    assert parts.app_process(guarded, allocation, layout, {}).argv[-1] == str(folder.own_socket)
+    assert parts.app_process(orders, allocation, layout, {}).argv[-1] == str(folder.app_socket) == allocation.app
+    assert len(str(folder.own_socket)) == len(str(folder.app_socket))  # whose length was looked at
 
 
 def test_an_envoy_is_given_its_files_and_no_secret(layout: Layout, orders: Service, ports: Ports) -> None:

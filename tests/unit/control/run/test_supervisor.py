@@ -107,6 +107,22 @@ def test_it_runs_is_written_down_and_ends(folder: Path) -> None:
     asyncio.run(run())
 
 
+def test_what_is_renewed_is_ended_and_started_again(folder: Path) -> None:
+    async def run() -> None:
+        watched = Watched(folder)
+        await watched.supervisor.run(job(folder))
+        before = watched.supervisor.pid("job")
+        assert before is not None
+        await watched.supervisor.renew("job")
+        assert not psutil.pid_exists(before)
+        await watched.until("job", "started", 2)
+        assert watched.supervisor.pid("job") not in {None, before}
+        await watched.supervisor.renew("nobody")
+        await watched.supervisor.end_all()
+
+    asyncio.run(run())
+
+
 def test_what_ends_is_started_again(folder: Path) -> None:
     async def run() -> None:
         prepared = 0

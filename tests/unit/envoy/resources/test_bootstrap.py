@@ -26,7 +26,7 @@ def started(ingress: Address | None) -> Resource:
 @pytest.mark.parametrize("ingress", [None, Address("0.0.0.0", 7001)])
 def test_a_service_that_only_calls_has_no_way_in(ingress: Address | None) -> None:
     listeners = {each["name"]: each for each in started(ingress)["static_resources"]["listeners"]}
-    assert set(listeners) == ({"egress"} if ingress is None else {"egress", "ingress"})
+    assert set(listeners) == {"egress", "tunnel", *(() if ingress is None else ("ingress",))}
     assert listeners["egress"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.unit.envoy import shop
 
 from inward.catalog.model import Address
-from inward.envoy.resources.egress import egress_listener, egress_routes, proxy_authorization
+from inward.envoy.resources.egress import egress_listener, egress_routes, egress_tunnel, proxy_authorization
 
 if TYPE_CHECKING:
     from inward.envoy.resources.proto import Resource
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 CREDENTIAL = "c-r_3d:é"
 
 
-def answered(host: Resource, header: str | None) -> Resource:
+def answered(host: Resource, header: str | None, *, connect: bool = False, tunnelled: bool = False) -> Resource:
     """Return the route that a request takes, by Envoy's rules."""
     for route in host["routes"]:
+        if connect != ("connect_matcher" in route["match"]) or ("filter_state" in route["match"] and not tunnelled):
+            continue
         for wanted in route["match"].get("headers", []):
             equal = (header or "") == wanted["string_match"]["exact"]
             if header is None and not wanted.get("treat_missing_header_as_empty"):
@@ -42,11 +44,33 @@ def test_without_the_credential_of_this_run_there_is_no_way_out() -> None:
             proxy_authorization(CREDENTIAL).lower(),
         ):
             assert answered(host, header)["direct_response"] == {"status": 407}
+            assert answered(host, header, connect=True)["direct_response"] == {"status": 407}
         let_through = answered(host, proxy_authorization(CREDENTIAL))
         if host["name"] == "unknown":
             assert let_through["direct_response"] == {"status": 404}
         else:
             assert let_through["route"]["cluster"] == f"service:{host['name']}"
+
+
+def test_a_tunnel_is_asked_for_with_the_credential_and_what_comes_out_of_it_needs_none() -> None:
+    orders, unknown = egress_routes(["orders"], CREDENTIAL)["virtual_hosts"]
+    tunnel = answered(orders, proxy_authorization(CREDENTIAL), connect=True)
+    assert tunnel["route"]["cluster"] == "local:tunnel"
+    assert answered(orders, None, tunnelled=True)["route"]["cluster"] == "service:orders"
+    assert answered(unknown, proxy_authorization(CREDENTIAL), connect=True)["direct_response"] == {"status": 404}
+    assert answered(unknown, None, tunnelled=True)["direct_response"] == {"status": 404}
+
+
+def test_nothing_leads_into_the_tunnel_but_the_egress_and_it_takes_http2_alone() -> None:
+    tunnel = egress_tunnel("/run/s/orders", "/log/access.log")
+    assert "address" not in tunnel  # no socket
+    assert tunnel["internal_listener"] == {}
+    mark, manager = (each["typed_config"] for (chain,) in [tunnel["filter_chains"]] for each in chain["filters"])
+    (marked,) = mark["on_new_connection"]
+    matched = answered(egress_routes(["orders"], CREDENTIAL)["virtual_hosts"][0], None, tunnelled=True)["match"]
+    assert matched["filter_state"] == [{"key": marked["object_key"], "string_match": {"exact": "true"}}]
+    assert manager["codec_type"] == "HTTP2"
+    assert "upgrade_configs" not in manager  # no tunnel in a tunnel
 
 
 def test_the_credential_is_what_a_client_makes_of_the_proxy_url() -> None:

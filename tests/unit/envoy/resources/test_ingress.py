@@ -42,13 +42,30 @@ def test_quarantine_stands_first_and_the_router_last(listener: Resource) -> None
         "envoy.filters.http.rbac",
         "envoy.filters.http.ext_authz",
         "inward.observing_ext_authz",
-        "envoy.filters.http.header_to_metadata",
+        "envoy.filters.http.tap",
+        "inward.refuse_unviewed",
+        "inward.view",
+        "inward.require_admitted",
+        "envoy.filters.http.header_mutation",
         "envoy.filters.http.router",
     ]
     discovered = manager(listener)["http_filters"][0]["config_discovery"]
     assert discovered["type_urls"] == [f"type.googleapis.com/{RBAC}"]
     # no default: until the list was read nothing is let in
     assert "default_config" not in discovered
+
+
+def test_only_a_guard_is_heard_and_only_without_one_answers_are_viewed_here() -> None:
+    guarded = ingress_listener(Address("::1", 7001), "/run/s/orders", "/log/access.log", 12.5, guarded=True)
+    names = [each["name"] for each in manager(guarded)["http_filters"]]
+    assert names[-2:] == ["envoy.filters.http.header_to_metadata", "envoy.filters.http.router"]
+    assert not any(name.startswith("inward.") for name in names if name != "inward.observing_ext_authz")
+
+
+def test_what_views_is_off_where_no_route_says_otherwise(listener: Resource) -> None:
+    filters = {each["name"]: each for each in manager(listener)["http_filters"]}
+    ours = ("inward.refuse_unviewed", "inward.view", "inward.require_admitted")
+    assert all(filters[name]["disabled"] for name in ours)
 
 
 @pytest.mark.parametrize(

@@ -220,13 +220,20 @@ def test_nothing_that_a_caller_is_told_depends_on_the_policy(tmp_path: Path) -> 
     assert not told & set(shop.texts(resource))
     replies = msgspec.json.encode(ingress_listener(Address("::1", 1), "/f", "/l", 1.0)["filter_chains"]).decode()
     formats = re.findall(r"%[A-Z_]+[^%]*%", replies.partition('"local_reply_config":')[2].partition('"access_log":')[0])
-    assert set(formats) == {"%RESPONSE_CODE%", "%REQ(X-REQUEST-ID)%"}
+    assert set(formats) == {"%RESPONSE_CODE%", "%REQ(X-REQUEST-ID)%", "%LOCAL_REPLY_BODY%"}
 
 
 def test_the_clusters_are_the_callees_the_app_and_the_slow_path(tmp_path: Path) -> None:
     catalog = orders(tmp_path / "s", shop.policy("a")).catalog
     addresses = {"orders": Address("127.0.0.1", 7001), "foreign": Address("192.0.2.7", 7443)}
     names = [each["name"] for each in render.clusters(catalog, addresses, "/f", "/app.sock", "/slow.sock")]
-    assert names == ["service:orders", "service:foreign", "local:app", "local:slow-path"]
+    assert names == [
+        "service:orders",
+        "service:foreign",
+        "local:app",
+        "local:app-grpc",
+        "local:slow-path",
+        "local:tunnel",
+    ]
     only_calls = [each["name"] for each in render.clusters(catalog, addresses, "/f", None, "/slow.sock")]
-    assert "local:app" not in only_calls
+    assert not {"local:app", "local:app-grpc"} & set(only_calls)

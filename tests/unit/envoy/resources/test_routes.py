@@ -20,8 +20,9 @@ from inward.envoy.resources.route_tree import MOST_SPLITS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PIECES = ["a", "b", "ab", "a-b", "abc", "{x}", "a{x}", "{x}b", "a{x}b", "{x}:run", "a.{x}", "%20", ""]
+PIECES = ["a", "b", "ab", "a-b", "abc", "{x}", "a{x}", "{x}b", "a{x}b", "{x}:run", "a.{x}", "%20", "a:b", "%c3%A9", ""]
 TEXTS = ["a", "b", "ab", "a-b", "abc", "axb", "aab", "zz", "z:run", "a.z", "%20", "", "a:run"]
+TEXTS += ["z%3Arun", "a%3ab", "a:b", "%c3%A9", "%C3%A9", "%c3%a9", "%3Arun"]
 
 
 def templates_of(segments: list[list[str]]) -> list[str]:
@@ -48,19 +49,25 @@ def host_of(operations: tuple[Operation, ...]) -> Resource:
     return host
 
 
-def enforced(host: Resource, method: str, target: str) -> str:
-    """Return what the routes make of a request, by the rules of Envoy's matchers."""
+def enforced(host: Resource, method: str, target: str, *, grpc: bool = False) -> str:
+    """Return the name of the route that a request takes, by the rules of Envoy's matchers."""
+    return str(taken(host, method, target, grpc=grpc).get("name", "none"))
+
+
+def taken(host: Resource, method: str, target: str, *, grpc: bool = False) -> Resource:
+    """Return the route that a request takes, an empty one for none; `grpc` is what its content type says."""
     if "routes" in host:
-        return first_route(host["routes"], method, target)
+        return first_route(host["routes"], method, target, grpc=grpc)
     tree = host["matcher"]["matcher_tree"]
     assert tree["input"]["typed_config"]["header_name"] == ":path"
     entries = tree["prefix_match_map"]["map"]
     beginning = [prefix for prefix in entries if target.startswith(prefix)]
     # the longest prefix, and never a shorter one instead
-    return followed(entries[max(beginning, key=len)] if beginning else host["matcher"]["on_no_match"], method, target)
+    entry = entries[max(beginning, key=len)] if beginning else host["matcher"]["on_no_match"]
+    return followed(entry, method, target, grpc=grpc)
 
 
-def followed(entry: Resource, method: str, target: str) -> str:
+def followed(entry: Resource, method: str, target: str, *, grpc: bool) -> Resource:
     while "matcher" in entry:
         matcher = entry["matcher"]
         entry = matcher["on_no_match"]
@@ -69,10 +76,10 @@ def followed(entry: Resource, method: str, target: str) -> str:
                 entry = each["on_match"]
                 break
     config = entry["action"]["typed_config"]
-    return first_route(config.get("routes", [config]), method, target)
+    return first_route(config.get("routes", [config]), method, target, grpc=grpc)
 
 
-def first_route(listed: list[Resource], method: str, target: str) -> str:
+def first_route(listed: list[Resource], method: str, target: str, *, grpc: bool) -> Resource:
     path = target.partition("?")[0]
     for route in listed:
         match = route["match"]
@@ -83,9 +90,10 @@ def first_route(listed: list[Resource], method: str, target: str) -> str:
         else:
             hit = re.fullmatch(match["safe_regex"]["regex"], path) is not None
         headers = match.get("headers", [])
+        hit = hit and (grpc or "grpc" not in match)
         if hit and all(header["string_match"]["exact"] == method for header in headers):
-            return str(route["name"])
-    return "none"
+            return route
+    return {}
 
 
 segments = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4)
@@ -97,6 +105,8 @@ requests = st.lists(st.sampled_from(TEXTS), min_size=1, max_size=5)
 @example([["{x}"], ["a", ""], ["a", "b"]], [["a", "zz"], ["zz"], ["a", ""]], "")
 @example([["a{x}", "b"], ["ab", "{x}"], ["a", "{x}", "b"]], [["ab", "b"], ["ab", "a"], ["a", "a", "b"]], "")
 @example([["a", "{x}", "{x}"], ["a", "b", "abc", "ab"]], [["a", "b", "abc"], ["a", "b", "ab"]], "?q=1")
+@example([["a:b", "a"], ["{x}", "a"], ["a"], ["ab"]], [["a%3Ab", "a"], ["a:b", "a"], ["zz", "a"]], "")
+@example([["{x}:run"], ["{x}"]], [["z%3Arun"], ["z:run"], ["z%3Arum"]], "?q=1")
 def test_the_route_is_the_operation_that_is_meant(
     templates: list[list[str]], paths: list[list[str]], query: str
 ) -> None:
@@ -121,6 +131,56 @@ def test_a_split_tree_leads_to_the_same_operation(templates: list[list[str]], pa
         path = "/t/1/" + "/".join(pieces)
         meant = resolver.resolve("GET", path)
         assert enforced(host, "GET", path) == (meant[0].id if meant else ""), path
+
+
+def test_a_method_is_a_call_of_grpc_to_its_path_alone() -> None:
+    host = host_of(
+        (shop.method("shop.v1.Orders/Get"), shop.operation("/orders/{id}"), shop.operation("/shop.v1.Orders/{x}"))
+    )
+    path = "/shop.v1.Orders/Get"
+    assert enforced(host, "POST", path, grpc=True) == "orders:shop.v1.Orders/Get"
+    for method, target, grpc in (
+        ("POST", path, False),
+        ("GET", "/shop-v1.Orders/Get", True),
+        ("POST", path + "/", True),
+        ("POST", "/shop.v1.Orders/get", True),
+    ):
+        assert enforced(host, method, target, grpc=grpc) == "", (method, target, grpc)
+    assert enforced(host, "GET", "/orders/42", grpc=True) == "orders:GET /orders/{id}"
+
+
+def test_only_grpc_goes_to_the_app_by_http2() -> None:
+    host = host_of((shop.method("shop.v1.Orders/Get"), shop.operation("/orders/{id}")))
+    ways = {
+        (method, target, grpc): taken(host, method, target, grpc=grpc)["route"]["cluster"]
+        for method, target in (("POST", "/shop.v1.Orders/Get"), ("GET", "/orders/42"), ("POST", "/x.Y/Z"))
+        for grpc in (True, False)
+    }
+    assert ways == {
+        ("POST", "/shop.v1.Orders/Get", True): "local:app-grpc",
+        ("POST", "/shop.v1.Orders/Get", False): "local:app",
+        ("GET", "/orders/42", True): "local:app",
+        ("GET", "/orders/42", False): "local:app",
+        ("POST", "/x.Y/Z", True): "local:app-grpc",
+        ("POST", "/x.Y/Z", False): "local:app",
+    }
+
+
+def test_what_no_method_is_meant_by_is_refused_as_grpc_too() -> None:
+    for operations in ((shop.method("shop.v1.Orders/Get"),), ()):
+        for target in ("/shop.v1.Orders/Nope", "/"):
+            route = taken(host_of(operations), "POST", target, grpc=True)
+            assert route["typed_per_filter_config"][rbac.RBAC_FILTER] == rbac.unknown_operation(Mode.ENFORCE)
+
+
+def test_a_service_without_grpc_has_no_way_for_it() -> None:
+    assert "local:app-grpc" not in msgspec.json.encode(host_of((shop.operation("/orders/{id}"),))).decode()
+
+
+def test_a_deadline_of_the_caller_is_kept_and_nothing_else_ends_a_stream() -> None:
+    route = taken(host_of((shop.method("shop.v1.Orders/Get"),)), "POST", "/shop.v1.Orders/Get", grpc=True)["route"]
+    assert route["timeout"] == "0s"
+    assert route["max_stream_duration"] == {"grpc_timeout_header_max": "0s"}  # of the caller, without a limit
 
 
 def test_the_oracle_of_these_tests_sees_a_missing_copy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""gRPC services in the catalog: `.proto` files and descriptor sets become operations with shapes of their messages."""

@@ -1,0 +1,1 @@
+"""Sampling: what answers hold that nobody declared, seen in a few of them."""

@@ -1,0 +1,1 @@
+"""What a guarded application really serves, and whether its guard refuses each of it."""
