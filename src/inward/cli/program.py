@@ -43,7 +43,22 @@ POLICY_COMMANDS = {
     "replay": "what a proposed policy would change of recorded calls",
     "fmt": "lay policy files out in one style",
 }
-_POLICY = "policy"
+# In the order of an audit.
+AUDIT_COMMANDS = {
+    "verify": "that nothing in the record was changed since it was signed",
+    "fsck": "which segment and which entry of the record are damaged",
+    "prove": "write evidence of a call, for others to check",
+    "check": "check such evidence, by the public key alone",
+    "consistency": "that the record only grew since an older checkpoint",
+}
+_GROUPS = {
+    "policy": (
+        POLICY_COMMANDS,
+        "write, test, prove, compare, replay and format policies",
+        "Write, test, prove, compare, replay and format the policies of a system.",
+    ),
+    "audit": (AUDIT_COMMANDS, "verify and prove the record", "Verify the record, and prove to others what it holds."),
+}
 
 
 def program(arguments: Sequence[str]) -> typer.Typer:
@@ -57,17 +72,14 @@ def program(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_begin)
     first, *rest = arguments or [""]
-    if first != _POLICY:
+    if first not in _GROUPS:
         _add(app, "inward.cli", COMMANDS, first)
-    if first not in COMMANDS:
-        group = typer.Typer(
-            name=_POLICY,
-            help="Write, test, prove, compare, replay and format the policies of a system.",
-            rich_markup_mode=None,
-        )
+    for name in [first] if first in _GROUPS else [] if first in COMMANDS else _GROUPS:
+        commands, short, long = _GROUPS[name]
+        group = typer.Typer(name=name, help=long, rich_markup_mode=None)
         group.callback(invoke_without_command=True)(_list)
-        _add(group, "inward.cli.policy", POLICY_COMMANDS, rest[0] if first == _POLICY and rest else "")
-        app.add_typer(group, short_help="write, test, prove, compare, replay and format policies")
+        _add(group, f"inward.cli.{name}", commands, rest[0] if first == name and rest else "")
+        app.add_typer(group, short_help=short)
     return app
 
 

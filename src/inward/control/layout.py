@@ -92,6 +92,16 @@ class Layout:
         return self.state / "record"
 
     @property
+    def signed(self) -> Path:
+        """A copy of the last checkpoint of the record, apart from it."""
+        return self.state / "record.signed"
+
+    @property
+    def public_key(self) -> Path:
+        """The public key by which the record is signed."""
+        return self.state / "record.pub"
+
+    @property
     def quarantine(self) -> Path:
         """The list of services in quarantine."""
         return self.state / "quarantine.json"

@@ -12,6 +12,7 @@ from inward.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MIN_CHECKPOINT_SECONDS = 0.1
 _TEN_YEARS = 3650 * 86400.0
 
 
@@ -26,6 +27,7 @@ class Settings:
     log_file_bytes: int = 64 * 1024 * 1024
     reload_seconds: float = 0.15  # how often the system folder is looked at
     start_seconds: float = 60.0  # how long a service may take until it listens
+    checkpoint_seconds: float = 10.0  # how often the record is signed
     sampling: bool = True  # whether answers are looked at for undeclared data
 
     @classmethod
@@ -42,6 +44,10 @@ class Settings:
             authority=authority,
             passphrase=passphrase.encode() if passphrase else None,
             buffered_log=_switch(environment, "INWARD_BUFFERED_LOG"),
+            checkpoint_seconds=max(
+                MIN_CHECKPOINT_SECONDS,
+                _seconds(environment, "INWARD_CHECKPOINT_SECONDS", timedelta(seconds=10)).total_seconds(),
+            ),
             sampling=_switch(environment, "INWARD_SAMPLING", default=True),
         )
 

@@ -105,6 +105,11 @@ class Recorder:
         """Return the position of `log` that outlives any crash: older files of that log may be deleted."""
         return self._checkpointed.get(log)
 
+    def durable(self) -> tuple[str, int]:
+        """Return up to where the record is durable: a segment's file name, and how much of it; empty where none is."""
+        with self._turn:
+            return (self._segment.path.name, self._size) if self._segment is not None else ("", 0)
+
     def append(self, entries: Sequence[Entry], passed: Iterable[Position] = ()) -> int:
         """Record `entries` in their order; return how many of them were new, after they are durable.
 

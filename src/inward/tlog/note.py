@@ -89,8 +89,8 @@ class Signer:
 def verify_note(note: str, trusted: Iterable[Verifier]) -> str:
     """Return the text of a note that at least one of the trusted keys signed, or raise `NoteError`.
 
-    1. Split the note at its last empty line. 2. Read each signature; none is malformed. 3. Verify those by trusted keys:
-    each is right, and there is one.
+    1. Split the note at its last empty line. 2. Read each signature; none is malformed. 3. Verify those by trusted
+    keys: each is right, and there is one.
     """
     # 1. Split.
     text, empty, signatures = note.rpartition("\n\n")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inward.cli import main as program
-from inward.cli.program import COMMANDS, POLICY_COMMANDS
+from inward.cli.program import AUDIT_COMMANDS, COMMANDS, POLICY_COMMANDS
 from inward.errors import ExitCode
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Inward
 
-LISTED = (*COMMANDS, "policy")
+LISTED = (*COMMANDS, "policy", "audit")
 
 
 def test_without_arguments_it_lists_every_command_in_a_line_each(inward: Inward) -> None:
@@ -34,19 +34,23 @@ def test_every_command_has_help(inward: Inward, command: str) -> None:
     assert done.out.startswith(f"Usage: inward {command}")
 
 
-@pytest.mark.parametrize("command", POLICY_COMMANDS)
-def test_every_command_of_policy_has_help(inward: Inward, command: str) -> None:
-    done = inward("policy", command, "--help")
+GROUPS = {"policy": POLICY_COMMANDS, "audit": AUDIT_COMMANDS}
+
+
+@pytest.mark.parametrize(("group", "command"), [(group, each) for group, listed in GROUPS.items() for each in listed])
+def test_every_command_of_a_group_has_help(inward: Inward, group: str, command: str) -> None:
+    done = inward(group, command, "--help")
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"Usage: inward policy {command}")
+    assert done.out.startswith(f"Usage: inward {group} {command}")
 
 
-@pytest.mark.parametrize("arguments", [["policy"], ["policy", "--help"]])
-def test_policy_lists_its_commands(inward: Inward, arguments: list[str]) -> None:
-    done = inward(*arguments)
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("options", [[], ["--help"]])
+def test_a_group_lists_its_commands(inward: Inward, group: str, options: list[str]) -> None:
+    done = inward(group, *options)
     assert (done.code, done.err) == (0, "")
     listed = done.out.partition("Commands:")[2].split("\n")
-    assert [line.split()[0] for line in listed if line.strip()] == list(POLICY_COMMANDS)
+    assert [line.split()[0] for line in listed if line.strip()] == list(GROUPS[group])
     assert not any(line.endswith("...") for line in listed)
 
 

@@ -27,6 +27,7 @@ from inward.control.run.intake import Intake
 from inward.control.run.limits import require_watches
 from inward.control.run.ports import require_free
 from inward.control.run.process import last_line
+from inward.control.run.signing import Signing
 from inward.control.run.supervisor import Supervisor
 from inward.control.running import Running, load_running
 from inward.control.sampling.process import MISSING, can_sample
@@ -86,6 +87,9 @@ class Up:
             self._policy = self._first_policy(bool(left))
             self._intake = Intake(self._layout, recorder, lambda: self._policy.catalog, self._warn)
             self._identities = Identities(self._authority(), self._told)
+            self._signing = Signing(
+                self._layout, recorder, self._policy.catalog.trust_domain, self._settings.passphrase, self._warn
+            )
             self._enforcement = Enforcement(self._layout, self._told)
             self._gates = Gates(self._layout, self._supervisor, self._told)
             keepers = Keepers(self._supervisor, self._intake, self._identities, self._enforcement, self._gates)
@@ -154,6 +158,7 @@ class Up:
         # Calls are recorded and identities renewed from the first moment, however long some service takes to start.
         self._go_on_with("identities", self._identities.keep)
         self._go_on_with("the record", partial(self._intake.keep, self._rotate))
+        self._go_on_with("signing", partial(self._signing.keep, self._settings.checkpoint_seconds))
         if self._settings.sampling and not can_sample():
             self._warn(MISSING)
         self._go_on_with("what is guarded", self._gates.keep)
@@ -244,6 +249,7 @@ class Up:
         await self._supervisor.end_all()
         try:
             await asyncio.to_thread(self._intake.drain)
+            await asyncio.to_thread(self._signing.sign)
         except InwardError as error:
             self._warn(f"calls are left in the logs: {error.message}")
         self._fleet.close()

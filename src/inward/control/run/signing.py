@@ -1,0 +1,54 @@
+"""Signing the record while a system runs: what is durable is taken into the log, and its state is signed.
+
+Nothing waits for it, and no call is refused because of it: a record that cannot be signed is told, and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from inward.authority.signing import open_signer
+from inward.record.audit.notary import LogChangedError, Notary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inward.control.layout import Layout
+    from inward.record.recorder import Recorder
+
+
+class Signing:
+    """Signs the record of one system. Raises `InwardError` where the key cannot be opened."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        recorder: Recorder,
+        trust_domain: str,
+        passphrase: bytes | None,
+        told: Callable[[str], None],
+    ) -> None:
+        self._recorder = recorder
+        self._told = told
+        self._changed = False
+        signer = open_signer(layout.state, trust_domain, passphrase)
+        self._notary = Notary(layout.record, signer, layout.signed)
+
+    def sign(self) -> None:
+        """Sign what is durable now. Raises `RecordError` where the disk refuses; it may be tried again."""
+        if self._changed:
+            return
+        try:
+            self._notary.advance(*self._recorder.durable())
+            self._notary.sign(datetime.now(UTC))
+        except LogChangedError as error:
+            self._changed = True
+            self._told(f"the record is not signed any more: {error.message}; see `inward audit verify`")
+
+    async def keep(self, seconds: float) -> None:
+        """Sign for as long as this runs, every so many seconds."""
+        while True:
+            await asyncio.to_thread(self.sign)
+            await asyncio.sleep(seconds)

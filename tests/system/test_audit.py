@@ -1,0 +1,54 @@
+"""A running system signs its record; what it signed verifies while it goes on, and after it was killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.system.company import SMALL
+from tests.system.guarded import INWARD, eventually
+from tests.system.load import Load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.system.guarded import Guarded
+
+OFTEN = {"INWARD_CHECKPOINT_SECONDS": "0.2"}
+
+
+def verified(system: Guarded) -> dict[str, object]:
+    done = system.inward("audit", "verify", "--json")
+    found: dict[str, object] = json.loads(done.stdout)
+    assert (found["damages"], found["gone"]) == ([], []), done.stdout
+    assert done.returncode == 0
+    return found
+
+
+def test_the_record_is_signed_while_it_grows(guard: Callable[..., Guarded], tmp_path: Path) -> None:
+    system = guard(SMALL, OFTEN).start()
+    with Load(system) as load:
+        load.go_on(0.5)
+        eventually("a checkpoint", system.layout.signed.exists)
+        kept = tmp_path / "kept"
+        shutil.copy(system.layout.signed, kept)
+        for _ in range(3):
+            load.go_on(0.3)
+            verified(system)
+        system.kill()
+        verified(system)
+        system.start()
+        load.go_on(0.5)
+    eventually("all of it is signed", lambda: verified(system)["unsigned"] == 0)
+    assert system.inward("audit", "consistency", str(kept)).returncode == 0
+    call = system.calls()[-1]
+    evidence = tmp_path / "evidence"
+    assert system.inward("audit", "prove", call.id, "--output", str(evidence)).returncode == 0
+    key = tmp_path / "record.pub"
+    shutil.copy(system.layout.public_key, key)
+    command = [*INWARD, "audit", "check", str(evidence), "--key", str(key), "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert json.loads(json.loads(done.stdout)["entry"])["id"] == call.id
