@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from tests.tokens import Signer, key_set
 
-from inward.cli.program import COMMANDS
+from inward.cli.program import COMMANDS, GROUPS
 from inward.control import settings
 from inward.control.bundle import load_policy
 from inward.identity import forwarded
@@ -46,7 +46,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands() -> set[str]:
-    return COMMANDS.keys() | {"policy"}
+    return COMMANDS.keys() | GROUPS.keys()
 
 
 def write_readme_system(folder: Path) -> Path:

@@ -51,7 +51,7 @@ AUDIT_COMMANDS = {
     "check": "check such evidence, by the public key alone",
     "consistency": "that the record only grew since an older checkpoint",
 }
-_GROUPS = {
+GROUPS = {
     "policy": (
         POLICY_COMMANDS,
         "write, test, prove, compare, replay and format policies",
@@ -72,10 +72,10 @@ def program(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_begin)
     first, *rest = arguments or [""]
-    if first not in _GROUPS:
+    if first not in GROUPS:
         _add(app, "inward.cli", COMMANDS, first)
-    for name in [first] if first in _GROUPS else [] if first in COMMANDS else _GROUPS:
-        commands, short, long = _GROUPS[name]
+    for name in [first] if first in GROUPS else [] if first in COMMANDS else GROUPS:
+        commands, short, long = GROUPS[name]
         group = typer.Typer(name=name, help=long, rich_markup_mode=None)
         group.callback(invoke_without_command=True)(_list)
         _add(group, f"inward.cli.{name}", commands, rest[0] if first == name and rest else "")
