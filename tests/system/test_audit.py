@@ -11,6 +11,8 @@ from tests.system.company import SMALL
 from tests.system.guarded import INWARD, eventually
 from tests.system.load import Load
 
+from inward.record.reader import Filter, read_entries
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -52,3 +54,31 @@ def test_the_record_is_signed_while_it_grows(guard: Callable[..., Guarded], tmp_
     command = [*INWARD, "audit", "check", str(evidence), "--key", str(key), "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert json.loads(json.loads(done.stdout)["entry"])["id"] == call.id
+
+
+def test_what_changes_decisions_is_recorded_with_the_calls(guard: Callable[..., Guarded]) -> None:
+    system = guard(SMALL, OFTEN).start()
+    version = system.event("ready")["policy"]
+
+    def acts() -> list[tuple[str, str | None]]:
+        return [(entry.what, entry.about) for entry in read_entries(system.layout.record, Filter(acts=True))]  # type: ignore[union-attr]  # acts alone
+
+    assert ("start", version) in eventually("acts", acts)
+    eventually("identities", lambda: {("identity", "orders"), ("identity", "checkout")} <= set(acts()))
+    system.write("policies/orders.cedar", SMALL["policies/orders.cedar"].replace("they show an order", "they show it"))
+    changed = eventually("another policy", lambda: [each for each in acts() if each[0] == "policy"])
+    assert changed[0][1] != version
+    assert system.inward("quarantine", "checkout", "--reason", "odd").returncode == 0
+    assert system.inward("quarantine", "checkout", "--release").returncode == 0
+    assert system.inward("quarantine", "checkout", "--release").returncode == 0  # nothing to do, so no act
+    eventually("a release", lambda: ("release", "checkout") in acts())
+    system.stop()
+    assert [each for each in acts() if each[0] != "identity"] == [
+        ("start", version),
+        *changed,
+        ("quarantine", "checkout"),
+        ("release", "checkout"),
+        ("stop", changed[0][1]),
+    ]
+    assert verified(system)["unsigned"] == 0
+    assert "quarantine checkout by " in system.inward("calls", "--acts").stdout

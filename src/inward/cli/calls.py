@@ -18,7 +18,7 @@ from inward.cli.output import Cell, Table, option_for, print_json_line, print_li
 from inward.cli.verdict import STYLES, outcome
 from inward.control.readback import supervised
 from inward.control.running import load_running
-from inward.record.call import Call, Entry, Gap, encode_entry, timestamp
+from inward.record.call import Act, Call, Entry, Gap, encode_entry, timestamp
 from inward.record.reader import Filter, read_entries, wait_a_moment
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ def calls(  # noqa: PLR0917 - Typer passes its options by name
     caller: Annotated[str | None, typer.Option(metavar="SERVICE")] = None,
     callee: Annotated[str | None, typer.Option(metavar="SERVICE")] = None,
     operation: Annotated[str | None, typer.Option(metavar="ID", help="Such as orders:getOrder.")] = None,
+    acts: Annotated[
+        bool, typer.Option("--acts", help="Only what changed decisions: policies, quarantines, identities.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="30s, 15m, 2h, 7d, or a time such as 2027-06-30T12:00:00Z.")
     ] = None,
@@ -51,6 +54,7 @@ def calls(  # noqa: PLR0917 - Typer passes its options by name
         caller=caller,
         callee=callee,
         operation=operation,
+        acts=acts,
         since=None if since is None else parse_since(since, datetime.now(UTC)),
     )
     printer: _Printer = _JSONPrinter() if json else _TablePrinter()
@@ -104,7 +108,7 @@ class _TablePrinter:
     def add(self, entries: list[Entry]) -> None:
         rows: list[list[Cell]] = []
         for entry in entries:
-            if entry.time[:10] != self._day or isinstance(entry, Gap):
+            if entry.time[:10] != self._day or not isinstance(entry, Call):
                 self._table.add(rows)
                 rows = []
             if entry.time[:10] != self._day:
@@ -112,6 +116,8 @@ class _TablePrinter:
                 print_line(styled(f"{self._day} (UTC)", "bold"))
             if isinstance(entry, Gap):
                 print_line(_gap(entry))
+            elif isinstance(entry, Act):
+                print_line(_act(entry))
             else:
                 rows.append(_row(entry))
         self._table.add(rows)
@@ -151,6 +157,12 @@ def _gap(gap: Gap) -> Text:
     size = " and ".join(part for part in lost if part)
     whose = f" of {gap.service}" if gap.service else ""
     return styled(f"{gap.time[11:23]}  a gap{whose}{f', {size}' if size else ''}: {gap.why}", "yellow")
+
+
+def _act(act: Act) -> Text:
+    about = f" {act.about}" if act.about else ""
+    by = f" by {act.by}" if act.by else ""
+    return styled(f"{act.time[11:23]}  {act.what}{about}{by}{f': {act.detail}' if act.detail else ''}", "bold")
 
 
 def _say_nothing_found(layout: Layout, wanted: Filter, option: str) -> None:

@@ -16,6 +16,7 @@ from inward.catalog.document import shown
 from inward.catalog.system import load_catalog
 from inward.cli.options import JSONOption, SystemOption, service_named, system_layout
 from inward.cli.output import Table, option_for, print_json, print_line, printable, remark, styled
+from inward.control.acts import ActError, account, note_act
 from inward.control.bundle import current_bundle
 from inward.control.quarantine import Quarantined, change_quarantine, load_quarantine
 from inward.control.readback import wait_for_quarantine
@@ -72,6 +73,8 @@ def quarantine(
     started = time.monotonic()
     add = None if release else Quarantined(service, timestamp(datetime.now(UTC)), reason)
     change_quarantine(layout, catalog, add, service if release else None)
+    if (before is None) is not release:
+        _note(layout, service, reason, release=release)
     behind, enforcers, kind = _confirm(layout)
     done = _Done(service, not release, enforcers, behind, (time.monotonic() - started) * 1000, kind)
     if json:
@@ -81,6 +84,13 @@ def quarantine(
             _print_before(layout, catalog, service, before)
         done.print(option_for(system))
     return ExitCode.FAILURE if behind else ExitCode.SUCCESS
+
+
+def _note(layout: Layout, service: str, reason: str, *, release: bool) -> None:
+    try:
+        note_act(layout, "release" if release else "quarantine", service, detail=reason or None, by=account())
+    except ActError as error:
+        remark(styled(f"it is done, and the record does not have it: {error.message}", "yellow"))
 
 
 @dataclass(frozen=True, slots=True)

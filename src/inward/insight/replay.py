@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from inward.catalog.model import Mode
 from inward.insight.recorded import DECIDED, Undecided
-from inward.record.call import Gap
+from inward.record.call import Act, Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,6 +135,8 @@ class Replayer:
                 self.result.gap_count += 1
                 if len(self.result.gaps) < MAX_GAPS:
                     self.result.gaps.append(entry)
+            elif isinstance(entry, Act):
+                continue
             elif (why := _skipped(entry)) is not None:
                 self._skip(why)
             else:

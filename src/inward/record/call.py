@@ -1,8 +1,8 @@
 """The call: one request that reached an enforcer, and what was decided. The unit of the record.
 
-Also the gap, which stands in the record where something was lost, and how both become lines of JSON and come
-back. Rules: a line is never stored that cannot be read back, and a line that cannot be read is one
-`DamagedLineError`, whatever is wrong with it.
+Also the gap, which stands in the record where something was lost, the act, which changed what is decided from then on,
+and how all of them become lines of JSON and come back. Rules: a line is never stored that cannot be read back, and a
+line that cannot be read is one `DamagedLineError`, whatever is wrong with it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,22 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
     src: str | None = None
 
 
-Entry: TypeAlias = Call | Gap
+class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="act"):
+    """Somebody, or the system itself, changed what is decided, or who is who.
+
+    `what` is one of a few words (docs/record.md has them), `about` what it was done to; `by` is the account that did
+    it, None where that cannot be known: whoever changed a file of the system.
+    """
+
+    time: str  # RFC 3339, UTC, milliseconds
+    what: str
+    about: str | None = None  # a service, an operation, a policy's version
+    detail: str | None = None  # for people
+    by: str | None = None
+    src: str | None = None
+
+
+Entry: TypeAlias = Call | Gap | Act
 
 
 class DamagedLineError(InwardError):
@@ -79,9 +94,9 @@ class DamagedLineError(InwardError):
 
 
 _call_decoder = msgspec.json.Decoder(Call)
-_gap_decoder = msgspec.json.Decoder(Gap)
+_other_decoder: msgspec.json.Decoder[Gap | Act] = msgspec.json.Decoder(Gap | Act)
 _encoder = msgspec.json.Encoder()
-_GAP_START = b'{"kind":"gap"'  # how msgspec begins a tagged struct
+_OTHER_STARTS = (b'{"kind":"gap"', b'{"kind":"act"')  # how msgspec begins a tagged struct
 
 
 def timestamp(moment: datetime) -> str:
@@ -115,8 +130,8 @@ def encode_entry(entry: Entry) -> bytes:
 def parse_entry(line: bytes) -> Entry:
     """Return the entry in one line of the record, or raise `DamagedLineError`."""
     try:
-        if line.startswith(_GAP_START):
-            return _gap_decoder.decode(line)
+        if line.startswith(_OTHER_STARTS):
+            return _other_decoder.decode(line)
         return _call_decoder.decode(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DamagedLineError(f"a line of the record is no entry: {error}") from None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inward.record.call import Call, DamagedLineError, Entry, Gap, parse_entry, timestamp
+from inward.record.call import Act, Call, DamagedLineError, Entry, Gap, parse_entry, timestamp
 from inward.record.disk import RecordError
 from inward.record.position import InvalidPositionError, Position
 from inward.record.recovery import load_checkpoint
@@ -33,17 +33,25 @@ _MAX_REFERENCE = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which calls are wanted: those that fit all that is given. A gap fits too: it may hide any call."""
+    """Which entries are wanted: those that fit all that is given.
+
+    A gap fits too: it may hide any call. An act fits where nothing is asked of calls.
+    """
 
     denied: bool = False  # only those that the policy refuses, carried out or not
     caller: str | None = None
     callee: str | None = None
     operation: str | None = None
     since: datetime | None = None  # aware; arrived then or later
+    acts: bool = False  # only acts
 
     def matches(self, entry: Entry) -> bool:
         """Return whether `entry` is wanted."""
         if self.since is not None and entry.time < timestamp(self.since):
+            return False
+        if isinstance(entry, Act):
+            return self.acts or (not self.denied and self.caller == self.callee == self.operation is None)
+        if self.acts:
             return False
         if isinstance(entry, Gap):
             return True

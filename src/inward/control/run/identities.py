@@ -15,7 +15,7 @@ from inward.envoy.resources.tls import bundle_secret, svid_secret
 from inward.errors import InwardError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from inward.authority.ca import Authority
@@ -31,9 +31,10 @@ SHORTEST_SLEEP = timedelta(milliseconds=50)
 class Identities:
     """Issues and renews. `wanted` maps service names to SPIFFE IDs and folders; it may change between renewals."""
 
-    def __init__(self, authority: Authority, told: Told) -> None:
+    def __init__(self, authority: Authority, told: Told, noted: Callable[[str, str, str], None]) -> None:
         self._authority = authority
         self._told = told
+        self._noted = noted  # what was done, to whom, and more of it: for the record
         self._wanted: dict[str, tuple[SpiffeID, EnvoyFolder]] = {}
         self._held: dict[str, tuple[X509SVID, datetime]] = {}
         self._pem: dict[str, PEMFiles] = {}
@@ -71,6 +72,7 @@ class Identities:
         if changed and self._held:
             text = f"the trust bundle has changed: {len(bundle.authorities)} authorities"
             self._told(Event("identity", text, {"authorities": len(bundle.authorities)}))
+            self._noted("authority", bundle.trust_domain, f"{len(bundle.authorities)} authorities are trusted")
         secret = bundle_secret(bundle.trust_domain, bundle.pem.decode())
         # INVARIANT: all bundles go first: nobody presents an SVID of a CA that a callee has not heard of.
         for name, (_, folder) in self._wanted.items():
@@ -85,6 +87,8 @@ class Identities:
                     svid = self._authority.issue(spiffe_id, now)
                     folder.write("svid.json", [svid_secret(svid.chain_pem.decode(), svid.key_pem.decode())])
                     held = self._held[name] = (svid, now)
+                    until = svid.leaf.not_valid_after_utc.isoformat().replace("+00:00", "Z")
+                    self._noted("identity", name, f"serial {svid.serial:x}, until {until}")
                 if name in self._pem:
                     self._pem[name].write_svid(held[0])
                 following = min(following, renewal_time(*held))

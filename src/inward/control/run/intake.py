@@ -7,10 +7,12 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from inward.control import acts
 from inward.envoy.access_log import LogLineError, parse_line
 from inward.envoy.log_folder import LogError, LogFolder
 from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, Tailer
 from inward.guard.serve.log import KIND as GUARD_LOG
+from inward.identity.private_files import private_folder
 from inward.record.call import Gap, beginning, timestamp
 from inward.record.recorder import Recorder, RecordWriteError
 
@@ -52,7 +54,9 @@ class Intake:
         return tailer
 
     def follow_left(self) -> None:
-        """Read every log that there is, those of services that the system no longer has among them."""
+        """Read every log that there is, those of services that the system no longer has among them, and the acts."""
+        private_folder(self._layout.log(acts.SERVICE))
+        self.follow(acts.SERVICE, acts.KIND)
         for service in self._layout.logged():
             self.follow(service)
             if LogFolder(self._layout.log(service), GUARD_LOG).numbers():
@@ -89,7 +93,7 @@ class Intake:
             return count
 
     def _read(self) -> None:
-        for (service, _), tailer in self._tailers.copy().items():
+        for (service, kind), tailer in self._tailers.copy().items():
             try:
                 read = tailer.read(READ_BYTES)
             except LogError as error:
@@ -100,17 +104,19 @@ class Intake:
                 continue
             self._unreadable.pop(tailer.log, None)
             self._count += len(read)
-            entries = (found if isinstance(found, Gap) else self._entry(found, service) for found in read)
+            entry = self._act if kind == acts.KIND else self._entry
+            entries = (found if isinstance(found, Gap) else entry(found, service) for found in read)
             self._pending.extend(entry for entry in entries if entry is not None)
 
     def _entry(self, line: Line, service: str) -> Entry | None:
         try:
             return parse_line(line.data, service, self._catalog(), line.src)
         except LogLineError as error:
-            why = "the log ends in the middle of a line" if line.torn else error.message
-            now = timestamp(datetime.now(UTC))
-            detail = beginning(line.data)
-            return Gap(time=now, why=why, service=service, lost_lines=1, detail=detail, src=line.src)
+            return _unread(line, service, error.message)
+
+    @staticmethod
+    def _act(line: Line, service: str) -> Entry | None:
+        return acts.parse_act(line.data, line.src) or _unread(line, service, "a line of the log of acts is none")
 
     def drain(self) -> None:
         """Record all that is there, and make its positions durable."""
@@ -144,3 +150,9 @@ class Intake:
         if gaps:
             self._recorder.append(gaps)
         tailer.folder.delete_before(done.number)
+
+
+def _unread(line: Line, service: str, why: str) -> Gap:
+    now = timestamp(datetime.now(UTC))
+    why = "the log ends in the middle of a line" if line.torn else why
+    return Gap(time=now, why=why, service=service, lost_lines=1, detail=beginning(line.data), src=line.src)

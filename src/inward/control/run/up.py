@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore, KeyStore, SealedKeyStore
+from inward.control.acts import ActError, account, changes_of, note_act
 from inward.control.bundle import BundleError, Policy, SystemReader, load_bundle, store_bundle
 from inward.control.run import services as parts
 from inward.control.run.enforcement import Enforcement
@@ -86,7 +87,7 @@ class Up:
             left = set(self._supervisor.leftovers())
             self._policy = self._first_policy(bool(left))
             self._intake = Intake(self._layout, recorder, lambda: self._policy.catalog, self._warn)
-            self._identities = Identities(self._authority(), self._told)
+            self._identities = Identities(self._authority(), self._told, self._note)
             self._signing = Signing(
                 self._layout, recorder, self._policy.catalog.trust_domain, self._settings.passphrase, self._warn
             )
@@ -96,6 +97,7 @@ class Up:
             self._fleet = Fleet(self._layout, self._settings, self._environment, keepers, self._told, self._stop)
             for note in recorder.notes:
                 self._warn(note)
+            self._note("start", self._policy.version, f"{len(served(self._policy))} services", by=account())
             before = self._run_before() if left else None
             await self._supervisor.clear(process_names(self._policy, self._settings) if before else set())
             if before is None:
@@ -224,6 +226,8 @@ class Up:
         if policy.catalog.trust_domain != self._policy.catalog.trust_domain:
             self._warn("another trust domain needs a new start: the policy before stays in force")
             return
+        for act in changes_of(self._policy, policy) if policy.version != self._policy.version else ():
+            await asyncio.to_thread(self._note, *act)
         self._policy = policy
         self._behind = True
 
@@ -247,6 +251,7 @@ class Up:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._supervisor.end_all()
+        self._note("stop", self._policy.version, by=account())
         try:
             await asyncio.to_thread(self._intake.drain)
             await asyncio.to_thread(self._signing.sign)
@@ -266,6 +271,13 @@ class Up:
             self._told(Event("service", text, {"service": name, "state": "ended", "exit_code": code}))
         elif what.startswith("cannot"):
             self._warn(f"{name} {what}".strip())
+
+    def _note(self, what: str, about: str, detail: str | None = None, by: str | None = None) -> None:
+        """Note an act for the record; what is done goes on where that is not possible, and it is told."""
+        try:
+            note_act(self._layout, what, about, detail=detail, by=by)
+        except ActError as error:
+            self._warn(error.message)
 
     def _warn(self, text: str) -> None:
         self._told(Event("warning", text, {}))

@@ -63,9 +63,10 @@ class Rig:
         self.path = path
         self.told: list[Event] = []
         self.order: list[str] = []
+        self.noted: list[tuple[str, str, str]] = []
         store = FolderKeyStore(path / "keys")
         self.authority = Authority("shop.internal", store, SETTINGS)
-        self.identities = Identities(self.authority, self.told.append)
+        self.identities = Identities(self.authority, self.told.append, lambda *act: self.noted.append(act))
 
     def folder(self, name: str) -> Folder:
         path = self.path / name

@@ -1,0 +1,116 @@
+"""Administrative acts on their way to the record: a log of their own, which `inward up` reads as it reads Envoy's.
+
+So an act is recorded exactly once, in the order in which acts were noted, whichever process does it and whether or not
+the system runs: what a command does while nothing runs is in the record with the next `inward up`. Nothing is kept from
+being done because it cannot be noted, which is told then: a compromised service must be cut off on a full disk too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inward.envoy.log_folder import LogFolder
+from inward.errors import InwardError
+from inward.identity.private_files import private_folder
+from inward.record.call import Act, DamagedLineError, parse_entry, timestamp
+
+if TYPE_CHECKING:
+    from inward.control.bundle import Policy
+    from inward.control.layout import Layout
+
+SERVICE, KIND = "inward", "acts"  # how the log is named; a service of that name has other kinds
+_NAMED = 20  # policies that one act names
+
+
+class ActError(InwardError):
+    """An act cannot be noted."""
+
+    code = "act"
+
+
+def note_act(
+    layout: Layout, what: str, about: str | None = None, *, detail: str | None = None, by: str | None = None
+) -> None:
+    """Note an act, durably. Raises `ActError`."""
+    act = Act(time=timestamp(datetime.now(UTC)), what=what, about=about, detail=detail, by=by)
+    line = msgspec.json.encode(act) + b"\n"
+    try:
+        folder = LogFolder(private_folder(layout.log(SERVICE)), KIND)
+        with open(folder.path / "acts.lock", "ab", opener=_private) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            number = folder.current()
+            if number is None or not folder.file(number).exists():
+                number = folder.switch()
+            _append(folder, number, line)
+    except (OSError, InwardError) as error:
+        why = error.message if isinstance(error, InwardError) else error.strerror or str(error)
+        raise ActError(f"`{what}` cannot be noted for the record: {why}") from error
+
+
+def parse_act(line: bytes, src: str) -> Act | None:
+    """Return the act in a line of the log, with its `src`; None where it is none."""
+    try:
+        entry = parse_entry(line)
+    except DamagedLineError:
+        return None
+    return msgspec.structs.replace(entry, src=src) if isinstance(entry, Act) else None
+
+
+def account() -> str:
+    """Return the name of the account that runs this process, its number where it has none."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def changes_of(old: Policy, new: Policy) -> list[tuple[str, str, str]]:
+    """Return what a change of the system folder does, as acts: what, about, and detail."""
+    found = [("policy", new.version, f"in the place of {old.version}{_policies(old, new)}")]
+    for name, service in new.catalog.services.items():
+        before = old.catalog.services.get(name)
+        if before is not None and before.mode is not service.mode:
+            found.append(("mode", name, f"{before.mode} to {service.mode}"))
+    for name, operation in new.catalog.operations.items():
+        earlier = old.catalog.operations.get(name)
+        same = earlier is None or earlier.mode is operation.mode
+        if not same and operation.mode is not new.catalog.services[operation.service].mode:
+            found.append(("mode", name, f"{earlier.mode if earlier else ''} to {operation.mode}"))
+    return found
+
+
+def _policies(old: Policy, new: Policy) -> str:
+    before = {(each.file_owner, each.id): each.text for each in old.policies}
+    after = {(each.file_owner, each.id): each.text for each in new.policies}
+    told = ""
+    for what, names in (
+        ("added", [key[1] for key in after if key not in before]),
+        ("removed", [key[1] for key in before if key not in after]),
+        ("changed", [key[1] for key, text in after.items() if before.get(key, text) != text]),
+    ):
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            told += f"; {what}: {', '.join(names[:_NAMED])}{more}"
+    return told
+
+
+def _append(folder: LogFolder, number: int, line: bytes) -> None:
+    with folder.file(number).open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+            if file.read(1) != b"\n":  # somebody was killed in the middle of a line
+                file.write(b"\n")
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
