@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
+import msgspec
 import typer
 from rich.text import Text
 
@@ -19,6 +20,7 @@ from inward.cli.verdict import STYLES, outcome
 from inward.control.readback import supervised
 from inward.control.running import load_running
 from inward.record.call import Act, Call, Entry, Gap, encode_entry, timestamp
+from inward.record.export.ocsf import api_activity
 from inward.record.reader import Filter, read_entries, wait_a_moment
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ def calls(  # noqa: PLR0917 - Typer passes its options by name
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     system: SystemOption = Path(),
     json: JSONOption = False,
+    ocsf: Annotated[
+        bool, typer.Option("--ocsf", help="Print calls as OCSF events (API Activity), one a line.")
+    ] = False,
 ) -> None:
     """Print the record: every call that reached an enforcer, allowed or refused, newest last."""
     layout = system_layout(system)
@@ -57,7 +62,8 @@ def calls(  # noqa: PLR0917 - Typer passes its options by name
         acts=acts,
         since=None if since is None else parse_since(since, datetime.now(UTC)),
     )
-    printer: _Printer = _JSONPrinter() if json else _TablePrinter()
+    printer: _Printer = _OCSFPrinter() if ocsf else _JSONPrinter() if json else _TablePrinter()
+    json = json or ocsf
     try:
         if not _print_all(layout, wanted, limit, printer, follow=follow) and not json:
             _say_nothing_found(layout, wanted, option_for(system))
@@ -98,6 +104,13 @@ class _JSONPrinter:
     def add(self, entries: list[Entry]) -> None:
         for entry in entries:
             print_json_line(encode_entry(entry))
+
+
+class _OCSFPrinter:
+    def add(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            if isinstance(entry, Call):  # there is no event for what was lost
+                print_json_line(msgspec.json.encode(api_activity(entry)))
 
 
 class _TablePrinter:

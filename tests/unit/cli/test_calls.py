@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from inward.control.layout import Layout
 from inward.identity.private_files import private_folder
 from inward.record.call import Call, Gap, timestamp
@@ -118,3 +120,12 @@ def test_names_that_do_not_exist(inward: Inward, system: Path) -> None:
     assert "did you mean `greeter`?" in done.err
     assert "did you mean `greeter:getGreeting`?" in done.err
     del system
+
+
+def test_calls_as_events_of_others(inward: Inward, system: Path) -> None:
+    record(system, call(1), Gap(time="2026-08-01T12:00:00.000Z", why="lost"), call(2))
+    lines = inward("calls", "--ocsf").out.splitlines()
+    events = [msgspec.json.decode(line) for line in lines]
+    assert [event["http_request"]["url"]["path"] for event in events] == ["/greetings/1", "/greetings/2"]
+    assert {event["class_uid"] for event in events} == {6003}
+    assert inward("calls", "--ocsf", "--caller", "nobody").out == ""

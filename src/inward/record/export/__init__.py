@@ -1,0 +1,1 @@
+"""Export: calls in the forms of others."""
