@@ -1,7 +1,7 @@
 """`make bench`: every benchmark, or those named.
 
 `python -m bench [enforcement] [decisions] [replay] [checking] [comparing] [guarding] [spotting] [sampling]
-[viewing] [FILE …]`: files are API descriptions, whose loading is measured.
+[viewing] [auditing] [FILE …]`: files are API descriptions, whose loading is measured.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import (
+    auditing,
     checking,
     comparing,
     decisions,
@@ -27,7 +28,18 @@ from bench import (
 if TYPE_CHECKING:
     from bench.report import Series
 
-NAMES = ("enforcement", "decisions", "replay", "checking", "comparing", "guarding", "spotting", "sampling", "viewing")
+NAMES = (
+    "enforcement",
+    "decisions",
+    "replay",
+    "checking",
+    "comparing",
+    "guarding",
+    "spotting",
+    "sampling",
+    "viewing",
+    "auditing",
+)
 # those that measure one series, and the figures of its table
 ONE_TABLE = {
     "replay": (replay, ("us", "calls_per_cpu_second")),
@@ -54,6 +66,9 @@ def main() -> None:
         tables += [(requests, ("us",)), (views, ("ms",))]
         calls, messages = guarding_grpc.measure()
         tables += [(calls, ("us",)), (messages, ("ms",))]
+    if "auditing" in chosen:
+        entries, proofs = auditing.measure()
+        tables += [(entries, ("us",)), (proofs, ("ms", "entries"))]
     tables += [(module.measure(), figures) for name, (module, figures) in ONE_TABLE.items() if name in chosen]
     if files:
         tables.append((descriptions.measure(files), ("seconds", "operations")))
