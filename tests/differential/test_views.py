@@ -47,11 +47,12 @@ Viewed = tuple[bytes, frozenset[str]] | None
 def agree(
     lua: LuaViews, shape: Shape, withheld: dict[str, Undisclosed], document: bytes, separator: bytes = b""
 ) -> Viewed:
-    """Return what both show of a document."""
+    """Return what both show of a document, the guard by columns and one by one."""
     view = View(shape, withheld, caller="till", key=KEY)
-    expected: Viewed = None
-    with contextlib.suppress(UnviewableError):
-        expected = view.of_sequence(document, separator) if separator else view.of(document)
+    expected = _shown(view, document, separator)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inward.guard.bodies.view._MANY", 1)
+        assert _shown(view, document, separator) == expected, (shape, withheld, document)
     program, classes = _program(shape, withheld)
     assert lua.view({**program, "classes": classes}, document, separator, "till", KEY) == expected, (
         shape,
@@ -59,6 +60,12 @@ def agree(
         document,
     )
     return expected
+
+
+def _shown(view: View, document: bytes, separator: bytes) -> Viewed:
+    with contextlib.suppress(UnviewableError):
+        return view.of_sequence(document, separator) if separator else view.of(document)
+    return None
 
 
 def agree_on_search(

@@ -55,7 +55,7 @@ def test_the_examples_make_a_system(tmp_path: Path) -> None:
 
 
 def test_the_flow_is_that_of_the_example_company() -> None:
-    flow, _ = blocks("console")
+    _, flow, _ = blocks("console")
     shown = flow.split("--flow\n")[1].partition("$ ")[0]
     done = subprocess.run(
         [sys.executable, "-m", "inward", "data", "pii.address", "--flow", "--system", ROOT / "examples" / "shop"],
@@ -64,6 +64,20 @@ def test_the_flow_is_that_of_the_example_company() -> None:
         check=True,
     )
     assert done.stdout == shown
+
+
+def test_who_withholds_is_that_of_the_example_company() -> None:
+    told, *_ = blocks("console")
+    command, *lines = told.splitlines()
+    assert command == "$ inward data pii.address"
+    done = subprocess.run(
+        [sys.executable, "-m", "inward", "data", "pii.address", "--system", ROOT / "examples" / "shop"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert lines
+    assert set(lines) <= set(done.stdout.splitlines())
 
 
 DESCRIBED = """\
@@ -90,7 +104,7 @@ def test_what_is_printed_of_undeclared_data(tmp_path: Path) -> None:
         "services:\n  orders: {owner: team, api: apis/orders.yaml, listen: '127.0.0.1:0'}\n"
         "data:\n  pii.email: {owner: team}\n"
     )
-    _, console = blocks("console")
+    *_, console = blocks("console")
     day = date.fromisoformat(re.findall(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", console)[0])
     history = History()
     for number in range(120):

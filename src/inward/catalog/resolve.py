@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from inward.catalog.model import Mode
 from inward.catalog.template import plain_spelling
 from inward.errors import Mistake
 
@@ -54,6 +55,7 @@ class Resolver:
     def __init__(self, service: Service) -> None:
         self._root = _Node()
         self._depth = 0
+        self._enforced = [operation for operation in service.operations if operation.mode is Mode.ENFORCE]
         respelled = any(operation.template.respelled for operation in service.operations)
         self._plain = _Node() if respelled else None  # the same, with all literals in plain spelling
         # INVARIANT: patterns are inserted most specific first, and dicts keep that order.
@@ -78,6 +80,14 @@ class Resolver:
             if meant is None or meant[0] is not found[0]:
                 return None
         return found
+
+    def mistakable(self, method: str, path: str) -> Operation | None:
+        """Return an enforced operation that some application may take a path for which `resolve` says means none."""
+        if not path.startswith("/") or path.count("/") > self._depth:
+            return None
+        texts = plain_spelling(path)[1:].split("/")
+        enforced = (operation for operation in self._enforced if operation.method == method)
+        return next((operation for operation in enforced if operation.template.resembles(texts)), None)
 
 
 def _find(root: _Node, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:

@@ -19,8 +19,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from inward.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # One character of a path segment: RFC 3986 pchar without `;`, percent-encoded ASCII without controls, `.`, `/`,
 # `;` and `\`, and percent-encoded characters of well-formed UTF-8 (Unicode, table 3-7), which has no overlong ones.
@@ -101,6 +105,21 @@ class Segment:
     def plain(self) -> Segment:
         """The segment with its literals in plain spelling."""
         return Segment(tuple(map(plain_spelling, self.literals)))
+
+    def resembles(self, text: str) -> bool:
+        """Return whether `text` is such a segment, whatever stands in the places of the variables; in linear time."""
+        if len(self.literals) == 1:
+            return text == self.literals[0]
+        first, *middle, last = self.literals
+        if not text.startswith(first):
+            return False
+        at = len(first)
+        for literal in middle:
+            at = text.find(literal, at + 1)
+            if at < 0:
+                return False
+            at += len(literal)
+        return at < len(text) - len(last) and text.endswith(last)
 
     def match(self, text: str) -> tuple[str, ...] | None:
         """Return the text of each variable, or None where `text` is another segment; in linear time.
@@ -208,15 +227,23 @@ class PathTemplate:
         Its variables are those characters that can be spelled in several ways, and its own: it has no other use than
         to be tried after this one, so that what only it matches is refused.
         """
-        parts = _VARIABLE.split(self.text)
-        literals = parts[::2]
-        if not any(map(_RESPELLED.search, literals)):
-            return None
+        literals = _VARIABLE.split(self.text)[::2]
+        return self._in_any_spelling(SEGMENT) if any(map(_RESPELLED.search, literals)) else None
+
+    @cached_property
+    def resembling(self) -> PathTemplate:
+        """What matches all that `respelled` does, and whatever else can stand in the places of the variables.
+
+        Some application may take `/orders/7;a` or `/orders/7%0A` for `/orders/{id}`.
+        """
+        return self._in_any_spelling("[^/]+")
+
+    def _in_any_spelling(self, variable: str) -> PathTemplate:
         pieces, expressions = [], []
-        for index, part in enumerate(parts):
+        for index, part in enumerate(_VARIABLE.split(self.text)):
             if index % 2:
                 pieces.append("{" + part + "}")
-                expressions.append(SEGMENT)
+                expressions.append(variable)
                 continue
             pieces.append(_RESPELLED.sub(lambda found, index=index: f"{{*{index}.{found.start()}}}", part))
             at = 0
@@ -225,6 +252,16 @@ class PathTemplate:
                 at = found.end()
             expressions.append(_literal(part[at:]))
         return _Respelled("".join(pieces), "".join(expressions))
+
+    def resembles(self, texts: Sequence[str]) -> bool:
+        """Return whether `resembling` matches a path in plain spelling, given by its segments; in linear time."""
+        return len(texts) == len(self.segments) and all(
+            segment.resembles(text) for segment, text in zip(self._plain_segments, texts, strict=True)
+        )
+
+    @cached_property
+    def _plain_segments(self) -> tuple[Segment, ...]:
+        return tuple(segment.plain for segment in self.segments)
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the raw text of each variable (still percent-encoded), or None where `path` is another one.
@@ -246,9 +283,12 @@ class PathTemplate:
 
 @dataclass(frozen=True)
 class _Respelled(PathTemplate):
-    """A template with an expression of its own."""
+    """A template with an expression of its own. It need not be checked: it is made of one that is right, and longer."""
 
     expression: str = ""
+
+    def __post_init__(self) -> None:
+        """Accept it."""
 
     @property
     def regex(self) -> str:

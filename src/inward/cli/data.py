@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,11 +15,12 @@ from inward.cli.moment import parse_since
 from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import Cell, Table, option_for, print_json, print_line, printable, remark, styled
 from inward.cli.undeclared import print_undeclared
-from inward.control.bundle import load_policy
+from inward.control.checking.cache import load_known
 from inward.errors import BadInputError, InwardError
 from inward.insight.dataflow import flow_of, steps_of
 from inward.insight.exposure import Sightings, depth_of, exposures
 from inward.insight.picture import draw
+from inward.insight.withheld import Withholders
 from inward.record.reader import Filter, read_entries
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from inward.catalog.model import Catalog, Undisclosed
     from inward.cli.output import Style
     from inward.insight.dataflow import Flow, Step
-    from inward.insight.exposure import Exposure, Standing
+    from inward.insight.exposure import Exposure, Standing, Viewer
+    from inward.insight.withheld import Withholder
 
 MOST_NAMES = 3  # in one cell of the list
 _SHOWN: dict[Standing, tuple[str, Style]] = {
@@ -46,6 +49,7 @@ _INSTEAD: dict[Undisclosed, str] = {
     "mask": "masked but for the last four characters",
     "tokenise": "a token that stands for it",
 }
+_BY = {"envoy": "its Envoy", "guard": "its guard", None: "nobody"}
 _MAY_CALL: dict[Standing, str] = {"always": "always", "depends": "under a condition", "never": "never"}
 
 
@@ -81,7 +85,7 @@ def data(
     if data_class is None and (flow or svg):
         raise BadInputError("`--flow` and `--svg` follow one data class", hint="name it, as in `inward data pii.email`")
     layout = system_layout(system)
-    policy = load_policy(layout.system)
+    policy = load_known(layout.system, os.environ)
     if undeclared:
         print_undeclared(layout.system, policy, as_json=json)
         return
@@ -93,15 +97,16 @@ def data(
     if flow or svg:
         _follow(chosen[0], policy.catalog, svg, as_json=json)
         return
+    withholders = Withholders(policy.catalog, policy.engine)
     sightings = Sightings(chosen, policy.engine, policy.catalog)
     sightings.add(read_entries(layout.record, wanted))
     if json:
-        print_json({"classes": [_as_json(each) for each in chosen], "gaps": sightings.gaps})
+        print_json({"classes": [_as_json(each, withholders) for each in chosen], "gaps": sightings.gaps})
         return
     if data_class is None:
-        _print_list(chosen, policy.catalog, option_for(system))
+        _print_list(chosen, policy.catalog, withholders, option_for(system))
     else:
-        _print_one(chosen[0], option_for(system))
+        _print_one(chosen[0], policy.catalog, withholders, option_for(system))
     if sightings.gaps:
         remark(styled(f"the record has gaps ({sightings.gaps}): more may have been seen than is counted", "yellow"))
     for name, calls in sorted(sightings.left_out.items()):
@@ -117,7 +122,7 @@ def _named(found: Sequence[Exposure], name: str) -> Exposure:
     raise BadInputError(f"there is no data class `{shown(name)}`", hint=hint)
 
 
-def _print_list(found: Sequence[Exposure], catalog: Catalog, option: str) -> None:
+def _print_list(found: Sequence[Exposure], catalog: Catalog, withholders: Withholders, option: str) -> None:
     if not found:
         remark(
             "no data classes are declared: list them under `data` in inward.yaml, and mark fields of API descriptions"
@@ -126,6 +131,8 @@ def _print_list(found: Sequence[Exposure], catalog: Catalog, option: str) -> Non
         return
     table = Table(("data class", "owner", "served by", "may see", "may call, not see", "seen by"))
     table.add([_row(exposure, catalog) for exposure in found])
+    for line in _given_away(found, catalog, withholders):
+        remark(styled(line, "yellow"))
     if not any(exposure.served for exposure in found):
         remark("no operation serves any of them: mark fields of API descriptions with `x-inward-data`")
     else:
@@ -145,7 +152,18 @@ def _row(exposure: Exposure, catalog: Catalog) -> list[Cell]:
     ]
 
 
-def _print_one(exposure: Exposure, option: str) -> None:
+def _given_away(found: Sequence[Exposure], catalog: Catalog, withholders: Withholders) -> list[str]:
+    """Say of operations whose answers nobody cuts, though callers may not see all that they serve."""
+    lines: dict[str, dict[str, None]] = {}
+    for exposure in found:
+        for viewer in exposure.viewers:
+            by = withholders.of(catalog.operations[viewer.operation], exposure.data_class.name)
+            if by.by is None and viewer.disclosed == "never":
+                lines.setdefault(by.why, {})[viewer.operation] = None
+    return [f"nobody withholds what {_few(operations)} serves: {why}" for why, operations in lines.items()]
+
+
+def _print_one(exposure: Exposure, catalog: Catalog, withholders: Withholders, option: str) -> None:
     data_class = exposure.data_class
     print_line(styled(data_class.name, "bold"))
     print_line(f"owned by {data_class.owner} ({data_class.place})")
@@ -153,8 +171,11 @@ def _print_one(exposure: Exposure, option: str) -> None:
     if not exposure.served:
         remark(f"no operation serves it: mark fields of API descriptions with `x-inward-data: {data_class.name}`")
     _section(
-        ("served by", "where in the answer"),
-        ([each.operation.id, ", ".join(each.places)] for each in exposure.served),
+        ("served by", "where in the answer", "withheld by"),
+        (
+            [each.operation.id, ", ".join(each.places), _by(withholders.of(each.operation, data_class.name))]
+            for each in exposure.served
+        ),
     )
     _section(
         ("sent to", "where in the request", "the class is"),
@@ -163,7 +184,12 @@ def _print_one(exposure: Exposure, option: str) -> None:
     _section(
         ("may be called by", "operation", "called", "the class is"),
         (
-            [viewer.caller, viewer.operation, _MAY_CALL[viewer.may_call], styled(*_SHOWN[viewer.disclosed])]
+            [
+                viewer.caller,
+                viewer.operation,
+                _MAY_CALL[viewer.may_call],
+                _told(viewer, withholders.of(catalog.operations[viewer.operation], data_class.name)),
+            ]
             for viewer in exposure.viewers
         ),
     )
@@ -187,6 +213,17 @@ def _print_one(exposure: Exposure, option: str) -> None:
         )
     elif exposure.served and not exposure.seen:
         remark("nobody has been given it, by the record")
+
+
+def _by(withholder: Withholder) -> Cell:
+    said = _BY[withholder.by] + (f": {withholder.why}" if withholder.why else "")
+    return styled(said, "yellow" if withholder.needed and withholder.why else "")
+
+
+def _told(viewer: Viewer, withholder: Withholder) -> Cell:
+    if viewer.disclosed == "never" and withholder.by is None:
+        return styled("not disclosed, and nobody withholds it", "red")
+    return styled(*_SHOWN[viewer.disclosed])
 
 
 def _section(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -241,7 +278,7 @@ def _line(step: Step, catalog: Catalog) -> Text:
     )
 
 
-def _as_json(exposure: Exposure) -> dict[str, Any]:
+def _as_json(exposure: Exposure, withholders: Withholders) -> dict[str, Any]:
     data_class = exposure.data_class
     return {
         "name": data_class.name,
@@ -250,7 +287,15 @@ def _as_json(exposure: Exposure) -> dict[str, Any]:
         "undisclosed": data_class.undisclosed,
         "file": data_class.place.file,
         "line": data_class.place.line,
-        "served": [{"operation": each.operation.id, "places": each.places} for each in exposure.served],
+        "served": [
+            {
+                "operation": each.operation.id,
+                "places": each.places,
+                "withheld_by": (by := withholders.of(each.operation, data_class.name)).by,
+                "why": by.why or None,
+            }
+            for each in exposure.served
+        ],
         "sent": [
             {"operation": each.operation.id, "places": each.places, "disclosed": each.disclosed}
             for each in exposure.sent

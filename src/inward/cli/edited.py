@@ -68,6 +68,9 @@ def _print_changes(edit: Edit) -> None:
         for sign, line in _diff(change):
             styles: dict[str, Style] = {"+": "green", "-": "red"}
             print_line(styled(f"{sign} {line}", styles.get(sign, "")))
+    for policy in edit.on_objects:
+        what = f"`{policy.id}` ({policy.place}) grants it on objects, and stays: without the call it takes no effect"
+        print_line(styled(what, "yellow"))
 
 
 def _diff(change: Change) -> Iterator[tuple[str, str]]:
@@ -96,6 +99,9 @@ def _as_json(edit: Edit, policy: Policy, *, enforced: bool, seconds: float | Non
             for each in edit.changes
         ],
         "note": edit.note or None,
+        "on_objects": [
+            {"policy": each.id, "file": each.place.file, "line": each.place.line} for each in edit.on_objects
+        ],
         "version": policy.version,
         "enforced": enforced,
         "seconds": None if seconds is None else round(seconds, 3),

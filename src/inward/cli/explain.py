@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,17 +11,19 @@ import typer
 from rich.text import Text
 
 from inward.catalog.document import shown
-from inward.cli.explanation import as_json, print_explanation
+from inward.cli.explanation import as_json, print_explanation, print_target, target_as_json
 from inward.cli.moment import parse_moment
 from inward.cli.options import JSONOption, SystemOption, operation_named, service_named, system_folder, system_layout
 from inward.cli.output import option_for, print_json, print_line, printable, styled
+from inward.cli.targets import advice_on, data_of, objects_of
 from inward.cli.verdict import meaning, verdict
-from inward.control.bundle import load_policy
+from inward.control.checking.cache import load_known
 from inward.control.quarantine import load_quarantine
 from inward.control.readback import policy_in_force
 from inward.errors import BadInputError, ExitCode, InvalidSystemError
 from inward.policy.authoring.explain import Explanation
 from inward.policy.authoring.explain import explain as explain_call
+from inward.policy.authoring.targets import TargetExplainer
 from inward.policy.decision import Reason
 from inward.policy.request import Request, reads_of
 from inward.record.reader import find_call
@@ -49,9 +52,6 @@ _ADVICE = {
     Reason.BAD_CREDENTIAL: "some process used a service's proxy without the credential in that service's HTTP_PROXY",
     Reason.UNKNOWN_SERVICE: "call services by their names in inward.yaml, as in http://orders/; they need a `listen`",
     Reason.UNREACHABLE: "see `inward status`, and what the service printed in .inward/output/",
-    Reason.UNDISCLOSED: "the owner of that data can disclose it to the service; else the caller must leave it out",
-    Reason.UNREADABLE: "send JSON or a form, in UTF-8, plain and not too long; or let the owner disclose the data",
-    Reason.RESOURCE: "what the object held is not recorded: see the policies with `resource is …`, or its output",
     Reason.SLOW_PATH_DOWN: "see .inward/output/inward.slow-path.txt; `inward up` starts it again",
 }
 
@@ -73,22 +73,34 @@ def explain(
 ) -> int:
     """Say why CALLER may call OPERATION or not, or what happened to the call with the reference REF.
 
-    On a refusal: the nearest grant, the condition that failed, and the smallest grant that would allow it.
+    On a refusal: the nearest grant, the condition that failed, and the smallest grant that would allow it. Where the
+    service declares types of objects, also what is granted on them; of a call that was refused for an object, or for
+    data, what would allow that.
 
     Exit 0: allowed. 2: refused, or it depends on the request.
     """
     moment = None if at is None else parse_moment(at)
     if operation is None:
         return _explain_reference(subject, query, moment, system, as_document=json, path=path)
-    policy = load_policy(system_folder(system))
+    policy = load_known(system_folder(system), os.environ)
     service_named(policy.catalog, subject)
     found = operation_named(policy.catalog, operation)
     request = None if path is None and query is None else _request(subject, found, path, query)
-    explanation = _explain(policy, subject, operation, moment or datetime.now(UTC), request)
+    now = moment or datetime.now(UTC)
+    explanation = _explain(policy, subject, operation, now, request)
+    path, query = (request.path, request.query) if request is not None else (None, None)
+    objects = TargetExplainer(policy.engine, policy.catalog, policy.policies, now).objects(
+        subject, found.id, path, query
+    )
     if json:
-        print_json(as_json(explanation))
-    else:
-        print_explanation(explanation, found.mode, option_for(system))
+        print_json({**as_json(explanation), "objects": [target_as_json(each) for each in objects]})
+        return _exit_code(explanation)
+    print_explanation(explanation, found.mode, option_for(system))
+    if objects:
+        print_line()
+        print_line(f"where {found.service} asks about an object, that is decided too:")
+    for each in objects:
+        print_target(each, option_for(system), suggest=False)
     return _exit_code(explanation)
 
 
@@ -132,11 +144,24 @@ def _explain_reference(
         )
     policy = _policy(layout)
     explanation = _of_call(call, policy, query) if policy else None
+    objects = objects_of(call, policy, query) if policy else ()
+    disclosures = data_of(call, policy) if policy else ()
     if as_document:
-        now = as_json(explanation) if explanation else None
-        print_json({"call": call, "meaning": meaning(call.reason), "now": now})
+        said = {
+            "now": as_json(explanation) if explanation else None,
+            "objects": [target_as_json(each) for each in objects],
+            "data": [target_as_json(each) for each in disclosures],
+        }
+        print_json({"call": call, "meaning": meaning(call.reason), **said})
     else:
         _print_call(call, policy, layout)
+        for line in advice_on(call, policy, objects):
+            print_line(line)
+        if objects or disclosures:
+            print_line()
+            print_line("what the policies say now:")
+        for each in (*objects, *disclosures):
+            print_target(each, option_for(system), suggest=True)
         if explanation is not None and policy is not None:
             _print_now(call, explanation, policy, option_for(system))
     return ExitCode.SUCCESS if call.decision == "allow" else ExitCode.REFUSED
@@ -145,7 +170,7 @@ def _explain_reference(
 def _policy(layout: Layout) -> Policy | None:
     """Return the policy of the folder; while that has mistakes, the one that is in force."""
     try:
-        return load_policy(layout.system)
+        return load_known(layout.system, os.environ)
     except InvalidSystemError:
         return policy_in_force(layout)
 
@@ -184,6 +209,8 @@ def _print_call(call: Call, policy: Policy | None, layout: Layout) -> None:
         print_line(f"the enforcer said: {printable(call.detail)}")
     if call.withheld:
         what = "would be looked for in the answer" if call.mode == "observe" else "cut out of the answer"
+        if call.reason == Reason.UNVIEWABLE:
+            what = "may have been in the answer"
         print_line(f"{what}: {printable(', '.join(call.withheld))}")
     _print_advice(call, policy, layout)
 

@@ -10,9 +10,25 @@ from rich.text import Text
 from inward.catalog.model import Mode
 from inward.cli.output import print_line, printable, printable_lines, styled
 from inward.cli.verdict import meaning
+from inward.policy.resources.model import Objects
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inward.cli.output import Style
     from inward.policy.authoring.explain import Examined, Explanation, Nearest, Term
+    from inward.policy.authoring.targets import Standing, TargetExplanation
+
+_TO_OBJECTS: Mapping[Standing, tuple[str, Style]] = {
+    "always": ("allowed, whatever it holds", "green"),
+    "depends": ("allowed or not, as it is", "yellow"),
+    "never": ("refused", "red"),
+}
+_OF_DATA: Mapping[Standing, tuple[str, Style]] = {
+    "always": ("disclosed", "green"),
+    "depends": ("disclosed or not, as the time is", "yellow"),
+    "never": ("not disclosed", "red"),
+}
 
 
 def print_explanation(explanation: Explanation, mode: Mode, option: str) -> None:
@@ -29,13 +45,51 @@ def print_explanation(explanation: Explanation, mode: Mode, option: str) -> None
         named = ", ".join(f"`{each.policy.id}`" for each in forbids)
         print_line(f"no grant would allow it as long as this is forbidden by {named}")
     if explanation.grant:
-        print_line(f"the smallest grant that would allow it, in {explanation.grant_file}:")
-        print_line()
-        for line in explanation.grant.splitlines():
-            print_line(styled(f"    {line}", "green"))
-        print_line()
+        _print_grant(explanation.grant, explanation.grant_file)
         command = f"inward allow{option} {explanation.caller} '{explanation.operation}' --reason …"
         print_line(f"`{printable(command)}` writes it there")
+
+
+def print_target(explanation: TargetExplanation, option: str, *, suggest: bool) -> None:
+    """Print what is granted on objects, or of a data class; where nothing is and it is to `suggest`, what would."""
+    target, caller = explanation.target, explanation.caller
+    said, style = (_TO_OBJECTS if isinstance(target, Objects) else _OF_DATA)[explanation.standing]
+    arrow = f"{caller} → {target.name}: " if isinstance(target, Objects) else f"{target.name} → {caller}: "
+    what = "policy about such objects" if isinstance(target, Objects) else "policy discloses it"
+    none = "" if explanation.examined else f", no {what}"
+    print_line(Text(printable(arrow)).append(said + none, style=style))
+    for examined in explanation.examined:
+        _print_policy(examined, is_deciding=False)
+    if not suggest or explanation.standing == "always":
+        return
+    if explanation.standing == "depends":
+        if isinstance(target, Objects):
+            print_line("the terms that depend are about the object, or about a query that is not recorded")
+    elif not explanation.grant:
+        print_line(_barred(explanation))
+    elif isinstance(target, Objects):
+        _print_grant(explanation.grant, explanation.grant_file)
+        attributes = ", ".join(map(str, target.type.attributes))
+        print_line(printable(f"`when {{ … }}` narrows it by what the type declares: {attributes}"))
+    else:
+        _print_grant(explanation.grant, explanation.grant_file)
+        command = f"inward policy template{option} disclose caller={caller} class={target.name} reason=… --write"
+        print_line(f"only {explanation.owner} grants that; `{printable(command)}` writes it there")
+
+
+def _barred(explanation: TargetExplanation) -> str:
+    forbids = [each.policy for each in explanation.examined if each.policy.effect == "forbid" and not each.expired]
+    if forbids:
+        return f"no grant would allow it as long as {', '.join(f'`{each.id}`' for each in forbids)} forbids it"
+    return f"{explanation.owner} grants it, and owns no service in whose file it could"
+
+
+def _print_grant(text: str, file: str) -> None:
+    print_line(f"the smallest grant that would allow it, in {file}:")
+    print_line()
+    for line in text.splitlines():
+        print_line(styled(f"    {line}", "green"))
+    print_line()
 
 
 def _headline(explanation: Explanation, mode: Mode) -> Text:
@@ -107,19 +161,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "reason": None if decision is None else decision.reason.value,
         "meaning": None if decision is None else meaning(decision.reason),
         "policies": [
-            {
-                "id": examined.policy.id,
-                "effect": examined.policy.effect,
-                "file": examined.policy.place.file,
-                "line": examined.policy.place.line,
-                "reason": examined.policy.reason,
-                "expired": examined.expired,
-                "decides": examined.policy in explanation.deciding,
-                "terms": [
-                    {"kind": term.kind, "text": term.text, "met": term.met, "problem": term.problem or None}
-                    for term in examined.terms
-                ],
-            }
+            {**_policy_as_json(examined), "decides": examined.policy in explanation.deciding}
             for examined in explanation.examined
         ],
         "nearest": nearest
@@ -134,4 +176,39 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "problem": explanation.problem or None,
         "grant": explanation.grant or None,
         "grant_file": explanation.grant_file or None,
+    }
+
+
+def target_as_json(explanation: TargetExplanation) -> dict[str, Any]:
+    """Return what is granted on objects, or of a data class, as JSON values."""
+    target = explanation.target
+    about: dict[str, Any] = (
+        {"operation": target.operation.id, "type": target.type.name}
+        if isinstance(target, Objects)
+        else {"class": target.name}
+    )
+    return {
+        "caller": explanation.caller,
+        **about,
+        "owner": explanation.owner,
+        "standing": explanation.standing,
+        "policies": [_policy_as_json(examined) for examined in explanation.examined],
+        "grant": explanation.grant or None,
+        "grant_file": explanation.grant_file or None,
+    }
+
+
+def _policy_as_json(examined: Examined) -> dict[str, Any]:
+    policy = examined.policy
+    return {
+        "id": policy.id,
+        "effect": policy.effect,
+        "file": policy.place.file,
+        "line": policy.place.line,
+        "reason": policy.reason,
+        "expired": examined.expired,
+        "terms": [
+            {"kind": term.kind, "text": term.text, "met": term.met, "problem": term.problem or None}
+            for term in examined.terms
+        ],
     }

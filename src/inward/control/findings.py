@@ -42,6 +42,7 @@ Kind = Literal[
     "undocumented_route",  # a guarded program serves what no API description has
     "unknown_routes",  # a guarded program of which it is not known what it serves
     "test_failed",  # a case that is not decided as a test of the policies expects
+    "uncalled_objects",  # a grant on objects to callers that may not call
     "unserved_data",  # a data class that nothing is marked with
     "unviewed_rpc",  # a gRPC method without a guard, whose answers would have to be viewed
     "unfollowed_disclosure",  # a condition on the time that Envoy cannot follow when it views answers

@@ -241,7 +241,7 @@ class Core:
         # 2. Resolve the operation.
         resolved = self._resolver.resolve(inbound.method, inbound.path)
         operation = resolved[0] if resolved is not None else None
-        mode = operation.mode if operation is not None else self.service.mode
+        mode = operation.mode if operation is not None else self._mode_of_unknown(inbound)
         request = Request(
             caller.name if caller is not None else "",
             operation.id if operation is not None else "",
@@ -279,6 +279,12 @@ class Core:
         held_back = mode is Mode.ENFORCE
         view, unviewable = (view, view is None) if held_back else (None, False)
         return Admission(call, decision, mode, told, view, unviewable, found, search)
+
+    def _mode_of_unknown(self, inbound: Inbound) -> Mode:
+        """Return the mode of what means no operation: what could be taken for an enforced one is not let through."""
+        if self.service.mode is Mode.ENFORCE or self._resolver.mistakable(inbound.method, inbound.path) is not None:
+            return Mode.ENFORCE
+        return self.service.mode
 
     def _peer(self, inbound: Inbound) -> str | None:
         if self.service.serves_tls:  # no Envoy wrote its headers, whichever way they came

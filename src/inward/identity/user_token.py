@@ -111,13 +111,13 @@ class UserTokens:
             raise UserTokenError("a token of another issuer")
         # 6. It holds now.
         expires = _time(claims, "exp")
-        if now >= expires + SKEW:
+        if expires <= now - SKEW:  # the other way round it could be beyond the last year
             raise UserTokenError("a token that has expired")
         if _time(claims, "iat") > now + SKEW or ("nbf" in claims and _time(claims, "nbf") > now + SKEW):
             raise UserTokenError("a token that does not hold yet")
         # 7. It says who and what for.
         scope = claims.get("scope", "")
-        if not isinstance(scope, str):
+        if not isinstance(scope, str) or not _is_unicode(scope):
             raise UserTokenError("a token whose scope is no text")
         return EndUser(_text(claims, "sub"), _text(claims, "txn"), tuple(scope.split()), expires)
 
@@ -228,6 +228,11 @@ def _time(claims: dict[str, Any], name: str) -> datetime:
 
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not _is_unicode(value):
         raise UserTokenError(f"a token without `{name}`")
     return value
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text can be written: JSON can hold halves of characters, which nothing else takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

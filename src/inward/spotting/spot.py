@@ -47,6 +47,7 @@ MAX_CANDIDATES = 8  # of one kind at one place that are checked
 MAX_CHECKS = 100  # candidates of a document that are checked
 _ENOUGH = 2  # that pass, where some do by chance
 _LEAST_NUMBER, _LEAST_TOO_LARGE = 10**6, 10**20  # of numbers that are looked at
+_SILENT: Final = frozenset((bool, float, type(None)))  # types of which no value is looked at
 _NONE: Final[frozenset[Recogniser]] = frozenset()
 _RECOGNISERS: Final = (EMAIL, PHONE, CARD, IBAN, NATIONAL_ID, SECRET)
 _MEMORY = 64 * 1024 * 1024  # bytes that RE2 may use at most
@@ -55,6 +56,8 @@ _FIELD = re.compile(r"(?=.{1,48}\Z)[A-Za-z_@$][A-Za-z_:-]*(?:\d{1,3}(?:[A-Za-z_:
 # short, without a digit and an `@`: no recogniser says yes to it without a hint, and most texts are such
 _WORD = re.compile(r"[^0-9@]{0,13}", re.ASCII)
 _LEAST_TOKEN = 16  # characters of a key that could be a secret
+_MAX_KNOWN_FIELDS = 4096
+_known_fields: set[str] = set()  # names of fields, which are no data; what is no name is not kept
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
@@ -112,8 +115,8 @@ def look(document: bytes, shape: Shape) -> Looked:
     return Looked(_sorted(spotted), _sorted(resembling))
 
 
-def _sorted(spotted: Iterable[Spotted]) -> list[Spotted]:
-    return sorted(spotted, key=lambda each: (each.place, each.kind))
+def _sorted(spotted: list[Spotted]) -> list[Spotted]:
+    return sorted(spotted, key=lambda each: (each.place, each.kind)) if len(spotted) > 1 else spotted
 
 
 def _in_each(recogniser: Recogniser, texts: Iterable[str]) -> Iterator[bool]:
@@ -151,7 +154,7 @@ def _triggered(text: str) -> frozenset[Recogniser]:
     return frozenset([_BY_TRIGGER[number] for number in found]) if found else _NONE
 
 
-@lru_cache(maxsize=4096)  # of names of fields, which are no data
+@lru_cache(maxsize=_MAX_KNOWN_FIELDS)  # of names of fields, which are no data
 def _hinted(name: str) -> frozenset[Recogniser]:
     """Return the recognisers to which the name of a field is a hint."""
     words = _WORDS.sub("_", name)
@@ -161,15 +164,22 @@ def _hinted(name: str) -> frozenset[Recogniser]:
 class _Place:
     """One place of a document, whichever items and fields of maps lead to it; `name` is that of the field around."""
 
-    __slots__ = ("fields", "items", "name", "path", "rest", "texts")
+    __slots__ = ("above", "depth", "fields", "items", "name", "rest", "step", "texts")
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path = path
+    def __init__(self, above: _Place | None, step: str | Wild, name: str) -> None:
+        self.above = above
+        self.step = step
         self.name = name
+        self.depth: int = 0 if above is None else above.depth + 1
         self.texts: list[str] = []
         self.fields: dict[str, _Place] = {}
         self.items: _Place | None = None
         self.rest: _Place | None = None
+
+    @property
+    def path(self) -> Path:
+        """The steps to it; made where something was found, which is seldom."""
+        return () if self.above is None else (*self.above.path, self.step)
 
 
 class _Walk:
@@ -183,7 +193,7 @@ class _Walk:
 
     def places(self, data: Any) -> list[_Place]:  # noqa: ANN401 - what JSON decodes to
         """Return the places of a document that have texts."""
-        self._add(data, self._nodes[0] if self._nodes else None, self._place((), ""))
+        self._add(data, self._nodes[0] if self._nodes else None, self._place(None, "", ""))
         while self._waiting:
             value, node, place = self._waiting.pop()
             if isinstance(value, dict):
@@ -192,8 +202,8 @@ class _Walk:
                 self._items(value, node, place)
         return [place for place in self._places if place.texts]
 
-    def _place(self, path: Path, name: str) -> _Place:
-        place = _Place(path, name)
+    def _place(self, above: _Place | None, step: str | Wild, name: str) -> _Place:
+        place = _Place(above, step, name)
         self._places.append(place)
         return place
 
@@ -202,41 +212,53 @@ class _Walk:
         self._left -= 1
         if self._left < 0 or (node is not None and node.classes):
             return
-        if isinstance(value, str):
+        kind = type(value)  # exactly one of those of JSON
+        if kind is str:
             place.texts.append(value[:MAX_TEXT])
-        elif isinstance(value, dict | list):
-            if len(place.path) < MAX_DEPTH:
+        elif kind is dict or kind is list:
+            if place.depth < MAX_DEPTH:
                 self._waiting.append((value, node, place))
-        elif type(value) is int and _LEAST_NUMBER <= value < _LEAST_TOO_LARGE:
+        elif kind is int and _LEAST_NUMBER <= value < _LEAST_TOO_LARGE:
             place.texts.append(str(value))
 
     def _fields(self, value: dict[str, Any], node: Node | None, place: _Place) -> None:
-        names = len(value) <= MAX_FIELDS
+        names, fields = len(value) <= MAX_FIELDS, place.fields
         for key, part in value.items():
+            known = fields.get(key) if names else None
+            is_field = known is not None or (names and _is_field(key))
+            if is_field and type(part) in _SILENT:
+                self._left -= 1
+                continue
             number = None if node is None else node.fields.get(key, node.rest)
             below = None if number is None else self._nodes[number]
-            known = place.fields.get(key) if names else None
-            if known is None and names and _is_field(key):
-                known = place.fields[key] = self._place((*place.path, key), key)
-            if known is not None:
+            if is_field:
+                if known is None:
+                    known = fields[key] = self._place(place, key, key)
                 self._add(part, below, known)
                 continue
             if place.rest is None:
-                place.rest = self._place((*place.path, Wild.REST), "")
+                place.rest = self._place(place, Wild.REST, "")
             self._add(key, below, place.rest)  # it is a part of the data
             self._add(part, below, place.rest)
 
     def _items(self, value: list[Any], node: Node | None, place: _Place) -> None:
         below = None if node is None or node.items is None else self._nodes[node.items]
         if place.items is None:
-            place.items = self._place((*place.path, Wild.ITEM), place.name)
+            place.items = self._place(place, Wild.ITEM, place.name)
         for part in value:
             self._add(part, below, place.items)
 
 
 def _is_field(key: str) -> bool:
     """Tell whether a key is the name of a field and not data: by its characters, since nothing else says so."""
-    return bool(_FIELD.fullmatch(key)) and (len(key) < _LEAST_TOKEN or not _TRIGGERS.Match(key))
+    if key in _known_fields:
+        return True
+    found = bool(_FIELD.fullmatch(key)) and (len(key) < _LEAST_TOKEN or not _TRIGGERS.Match(key))
+    if found:
+        if len(_known_fields) >= _MAX_KNOWN_FIELDS:
+            _known_fields.clear()
+        _known_fields.add(key)
+    return found
 
 
 def _compiled(recognisers: Iterable[Recogniser]) -> tuple[re2.Set, list[Recogniser]]:

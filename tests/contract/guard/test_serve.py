@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -271,6 +272,7 @@ MALFORMED = {
     "an upgrade": b"GET /people/1 HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
     "HTTP/2 in clear text": b"GET /people/1 HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "another version": b"GET /people/1 HTTP/2.0\r\nhost: a\r\n\r\n",
     "a tunnel": b"CONNECT people:80 HTTP/1.1\r\nhost: a\r\n\r\n",
     "no HTTP": b"\x16\x03\x01\x00\x00 what\r\n\r\n",
     "too many headers": b"GET /people/1 HTTP/1.1\r\nhost: a\r\n" + b"x: y\r\n" * (MAX_HEAD_BYTES // 3) + b"\r\n",
@@ -298,6 +300,46 @@ def test_a_body_that_breaks_off_in_a_bad_chunk_is_no_body(standing: Served) -> N
     calls = standing.record_of(2)
     assert sorted(call.reason for call in calls) == ["bad_request", "granted"]
     assert standing.app.bodies == []
+
+
+def test_what_stands_behind_a_body_is_no_header(standing: Served) -> None:
+    chunked = b"POST /people/1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n"
+    with standing.connect("office") as connection:
+        connection.send(chunked + b"0\r\nhost: b\r\ntxn-token: a.b.c\r\nx-behind: body\r\n\r\n")
+        assert connection.answer().status == 200
+        assert connection.call("GET", "/people/1", host="a").status == 200
+    assert standing.app.bodies == [b"ab", b""]
+    names = {bytes(name) for name, _ in standing.app.scopes[0]["headers"]}
+    assert b"host" in names
+    assert names.isdisjoint({b"txn-token", b"x-behind"})
+
+
+ENDLESS = {
+    "trailers": b"0\r\n" + b"x: y\r\n" * (MAX_HEAD_BYTES // 2),
+    "a trailer": b"0\r\nx: " + b"y" * 3 * MAX_HEAD_BYTES,
+    "an extension of a chunk": b"1;x=" + b"y" * 3 * MAX_HEAD_BYTES,
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_is_no_body_has_an_end(standing: Served, what: str) -> None:
+    head = b"POST /people/1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n"
+    with standing.connect("office") as connection:
+        connection.send(head)
+        with contextlib.suppress(OSError):  # it may be closed while this is sent
+            connection.send(ENDLESS[what])
+        assert [answer.status for answer in connection.rest() if answer.status] == []
+    assert "bad_request" in {call.reason for call in standing.record_of(2)}
+    assert standing.app.bodies == []
+
+
+def test_a_body_is_not_bounded_with_what_is_around_it(standing: Served) -> None:
+    chunks = b"1\r\nx\r\n" * MAX_HEAD_BYTES
+    with standing.connect("office") as connection:
+        connection.send(b"POST /people/1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n" + chunks)
+        connection.send(b"0\r\n\r\n")
+        assert connection.answer().status == 200
+    assert standing.app.bodies == [b"x" * MAX_HEAD_BYTES]
 
 
 def test_requests_one_after_another_are_each_answered_and_recorded(standing: Served) -> None:

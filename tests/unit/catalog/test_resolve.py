@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 
@@ -91,6 +92,28 @@ def test_what_another_spelling_would_mean_is_nothing() -> None:
     # one application takes these for the one operation, another one for the other
     for path in ("/orders/7%3Acancel", "/orders/7%3acancel", "/caf%c3%a9", "/caf%C3%a9"):
         assert resolver.resolve("POST", path) is None
+
+
+def test_what_could_be_taken_for_an_enforced_operation_is_told() -> None:
+    one, cancel = operation("POST", "/orders/{id}"), operation("POST", "/orders/{id}:cancel")
+    resolver = Resolver(service(one, cancel))
+    assert resolver.mistakable("POST", "/orders/7%3acancel") is one
+    for path in ("/orders/7;a", "/orders/7%0A", "/orders/7%2Fa", "/orders/\x00"):
+        assert resolver.resolve("POST", path) is None
+        assert resolver.mistakable("POST", path) is one
+    for path in ("/orders/7/lines", "/orders", "/orders/", "orders", ""):
+        assert resolver.mistakable("POST", path) is None
+    assert resolver.mistakable("GET", "/orders/7;a") is None
+    observed = dataclasses.replace(one, mode=Mode.OBSERVE)
+    assert Resolver(service(observed, cancel)).mistakable("POST", "/orders/7;a%3Acancel") is cancel
+    assert Resolver(service(observed, cancel)).mistakable("POST", "/orders/7;a") is None
+
+
+def test_what_could_be_taken_for_one_of_many_is_told_quickly() -> None:
+    many = Resolver(service(*(operation("GET", f"/{{a}}{number}b:{{c}}") for number in range(1000))))
+    began = time.process_time()
+    assert many.mistakable("GET", "/" + "%3Ab" * 20_000 + ";") is None
+    assert time.process_time() - began < 1
 
 
 def test_two_spellings_of_one_path_are_a_mistake() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inward.catalog.template import MAX_LENGTH, InvalidTemplateError, PathTemplate
+from inward.catalog.template import MAX_LENGTH, InvalidTemplateError, PathTemplate, plain_spelling
 
 # Few characters, so that literals and values meet often; `%2A` and `A` can be confused by a careless cut.
 PIECES = st.sampled_from(["a", "b", "A", ".", "-", ":", "%2A", "%c3%A9", "2A"])
@@ -168,3 +168,26 @@ def test_matching_takes_linear_time() -> None:
 def test_the_static_prefix_is_the_text_before_the_first_variable() -> None:
     assert PathTemplate("/orders/x{id}/y").static_prefix == "/orders/x"
     assert PathTemplate("/orders").static_prefix == "/orders"
+
+
+@pytest.mark.parametrize("text", ["/" + ":" * 2000, "/" + "%C3%A9" * 300, "/{x}" + "@" * 500])
+def test_every_template_has_its_other_spellings(text: str) -> None:
+    respelled = PathTemplate(text).respelled
+    assert respelled is not None
+    for path in (text, text.lower(), text.replace(":", "%3A").replace("@", "%40")):
+        assert re.fullmatch(respelled.regex, path.replace("{x}", "7"))
+
+
+@given(
+    st.lists(st.sampled_from(["a", ":", "%3A", "{}", "{}:", "/"]), min_size=1, max_size=6),
+    st.lists(st.sampled_from(["a", "b", ":", "%3a", ";", "%0A", "%3Aa", "/", "{"]), max_size=8),
+)
+def test_resembling_is_what_the_regular_expression_says(pieces: list[str], texts: list[str]) -> None:
+    text = "/" + "".join(piece.replace("{}", f"{{v{number}}}") for number, piece in enumerate(pieces))
+    try:
+        template = PathTemplate(text)
+    except InvalidTemplateError:
+        return
+    path = "/" + "".join(texts)
+    texts = plain_spelling(path)[1:].split("/")
+    assert template.resembles(texts) is (re.fullmatch(template.resembling.regex, path) is not None)

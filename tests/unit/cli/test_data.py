@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from tests.unit.cli.test_calls import call, record
-from tests.unit.insight.test_exposure import load
+from tests.unit.insight.test_exposure import YAML, load
 
 from inward.record.call import Gap
 
@@ -57,7 +57,7 @@ def test_one_class_is_told_whole(inward: Inward, shop: Path) -> None:
     assert "owned by team-orders (inward.yaml:8)" in done.out
     assert "to whom it is not disclosed: left out" in done.out
     for line in (
-        "orders:getOrder $.mail, $.notes[*].by",
+        "orders:getOrder $.mail, $.notes[*].by its Envoy",
         "orders:putOrder $.mail, $.notes[*].by not disclosed to the service",
         "reporting orders:getOrder under a condition shown under a condition",
         "checkout front:show always not shown",
@@ -67,6 +67,26 @@ def test_one_class_is_told_whole(inward: Inward, shop: Path) -> None:
     assert [line.split()[0] for line in rows] == ["\\x1b[31m", "checkout", "front"]
     assert ["not disclosed" in line for line in rows] == [True, True, False]
     assert "the record has gaps (1)" in done.err
+
+
+def test_where_nobody_withholds_it_is_said_everywhere(inward: Inward, shop: Path) -> None:
+    given = "orders:getOrder $.mail, $.notes[*].by nobody: in mode observe nothing is cut"
+    seen = "checkout orders:getOrder always not disclosed, and nobody withholds it"
+    warning = "nobody withholds what orders:getOrder serves: in mode observe nothing is cut"
+    told = [" ".join(line.split()) for line in inward("data", "pii.email").out.splitlines()]
+    assert given not in told
+    assert seen not in told
+    assert warning not in inward("data").err
+    (shop / "inward.yaml").write_text(YAML.replace("apis/orders.yaml,", "apis/orders.yaml, mode: observe,"))
+    told = [" ".join(line.split()) for line in inward("data", "pii.email").out.splitlines()]
+    assert given in told
+    assert seen in told
+    assert warning in inward("data").err
+    (email,) = inward("data", "pii.email", "--json").json["classes"]
+    assert [(each["withheld_by"], each["why"]) for each in email["served"]] == [
+        (None, "in mode observe nothing is cut"),
+        ("envoy", None),
+    ]
 
 
 def test_a_class_that_nothing_is_marked_with_says_so(inward: Inward, shop: Path) -> None:
@@ -106,7 +126,12 @@ def test_json_has_everything(inward: Inward, shop: Path) -> None:
     assert [each["name"] for each in listed["classes"]] == ["card", "pii", "pii.email"]
     assert listed["classes"][0]["undisclosed"] == "mask"
     (email,) = inward("data", "pii.email", "--json").json["classes"]
-    assert email["served"][0] == {"operation": "orders:getOrder", "places": ["$.mail", "$.notes[*].by"]}
+    assert email["served"][0] == {
+        "operation": "orders:getOrder",
+        "places": ["$.mail", "$.notes[*].by"],
+        "withheld_by": "envoy",
+        "why": None,
+    }
     places = ["$.mail", "$.notes[*].by"]
     assert email["sent"] == [{"operation": "orders:putOrder", "places": places, "disclosed": "never"}]
     assert email["viewers"][0] == {

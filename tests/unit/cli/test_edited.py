@@ -39,6 +39,21 @@ def test_as_json(inward: Inward, system: Path) -> None:
     del system
 
 
+def test_grants_on_objects_stay_and_it_is_said(inward: Inward, system: Path) -> None:
+    (system / "policies" / "greeter.cedarschema").write_text("entity Greeting { text: String };")
+    scope = f'principal == Service::"visitor", action == Action::"{FORGET}", resource is Greeting'
+    with (system / "policies" / "greeter.cedar").open("a") as file:
+        file.write(f'\n@id("own") @reason("r")\npermit ({scope});\n')
+    said = "`own` (policies/greeter.cedar:22) grants it on objects, and stays: without the call it takes no effect"
+    assert said in inward("revoke", "visitor", FORGET).out
+    done = inward("allow", "visitor", FORGET, "--reason", "x")
+    assert done.code == 0
+    assert "on objects" not in done.out
+    assert said in inward("revoke", "visitor", FORGET).out
+    listed = inward("revoke", "visitor", FORGET, "--json").json["on_objects"]
+    assert listed == [{"policy": "own", "file": "policies/greeter.cedar", "line": 22}]
+
+
 def test_a_list_of_operations_is_narrowed(inward: Inward, system: Path) -> None:
     path = system / "policies" / "greeter.cedar"
     path.write_text(

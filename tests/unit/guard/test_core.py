@@ -118,6 +118,19 @@ def test_mode_observe_refuses_and_withholds_nothing(core: Core) -> None:
     assert admission.decision.reason is Reason.NO_GRANT
 
 
+def test_another_spelling_of_an_enforced_operation_is_refused_where_the_service_observes(
+    make: Callable[[dict[str, str]], Core],
+) -> None:
+    described = json.dumps(DESCRIPTION).replace("/people/{answer}", "/people/{answer}:erase")
+    system = FILES["inward.yaml"].replace("{socket}\n", "{socket}\n    mode: observe\n")
+    system = system.replace("watchPerson: {mode: observe}", "getPerson: {mode: enforce}")
+    core = make({"inward.yaml": system, "people.json": described})
+    assert core.admit(inbound(path="/people/1:erase"), NOW).decision.allowed
+    for path, refused in (("/people/1%3Aerase", True), ("/people/1;a:erase", True), ("/people/1;a", False)):
+        admission = core.admit(inbound(path=path), NOW)
+        assert (admission.decision.reason, admission.refused) == (Reason.UNKNOWN_OPERATION, refused)
+
+
 def test_a_shape_that_cannot_be_compiled_refuses_the_answer(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inward.viewing.places.MAX_PLACES", 1)
     admission = core.admit(inbound(), NOW)

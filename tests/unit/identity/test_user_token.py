@@ -31,7 +31,15 @@ def test_a_token_proves_whom_it_is_about(signer: Signer) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"iss": None}, {"scope": None}, {"aud": ["x", "shop.internal"]}, {"nbf": NOW.timestamp()}, {"exp": 1e11}]
+    "more",
+    [
+        {"iss": None},
+        {"scope": None},
+        {"aud": ["x", "shop.internal"]},
+        {"nbf": NOW.timestamp()},
+        {"exp": 1e11},
+        {"exp": 253_402_300_799},
+    ],
 )
 def test_what_need_not_be_there_need_not(more: dict[str, Any]) -> None:
     assert TOKENS.verify(EC.token(claims(NOW, **more)), NOW).subject == "ada"
@@ -88,6 +96,8 @@ WRONG: dict[str, Callable[[], str]] = {
     "an empty subject": lambda: EC.token(claims(NOW, sub="")),
     "a subject that is a number": lambda: EC.token(claims(NOW, sub=1)),
     "a subject too long": lambda: EC.token(claims(NOW, sub="a" * (MAX_TEXT + 1))),
+    "half a character in the subject": lambda: EC.token(claims(NOW, sub="ada\ud800")),
+    "half a character in the scope": lambda: EC.token(claims(NOW, scope="a\udfff")),
     "no transaction": lambda: EC.token(claims(NOW, txn=None)),
     "a scope that is a list": lambda: EC.token(claims(NOW, scope=["a"])),
     **{

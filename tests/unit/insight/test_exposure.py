@@ -25,8 +25,8 @@ NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 YAML = """\
 trust_domain: shop.test
 services:
-  orders: {owner: team-orders, api: apis/orders.yaml, listen: '127.0.0.1:0'}
-  front: {owner: team-web, api: apis/front.yaml, listen: '127.0.0.1:0'}
+  orders: {owner: team-orders, api: apis/orders.yaml, listen: '127.0.0.1:0', run: 'x {socket}'}
+  front: {owner: team-web, api: apis/front.yaml, listen: '127.0.0.1:0', run: 'x {socket}'}
   checkout: {owner: team-checkout}
   reporting: {owner: team-finance}
 data:

@@ -7,7 +7,8 @@ An overlay is a YAML file for descriptions of somebody else:
       shop.v1.Order.contact: pii.email
       shop.v1.Order.notes: [pii, internal]
 
-It adds to what the description says. A field that is not there, and a class that is not declared, is a mistake.
+It adds to what the description says. A field that is not there, and a class that is not declared, is a mistake. `none`
+says of a field that it is no data, whatever its name: it marks nothing, and takes nothing away.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inward.catalog.document import did_you_mean, shown
+from inward.catalog.openapi.marks import NO_DATA
 from inward.errors import Mistake
 
 if TYPE_CHECKING:
@@ -42,22 +44,25 @@ def read_marks(
     found: dict[str, set[str]] = {}
     wrong: list[Mistake] = []
 
-    def mark(name: str, data_class: str, place: Place, where: str = "") -> None:
-        if data_class in classes:
-            found.setdefault(name, set()).add(data_class)
-        else:
-            hint = did_you_mean(data_class, classes) or "declare it under `data` in inward.yaml"
-            wrong.append(Mistake(place, f"{where}`{shown(data_class)}` is no declared data class", hint))
+    def mark(name: str, marks: Collection[str], place: Place, where: str = "") -> None:
+        if set(marks) == {NO_DATA}:
+            return
+        for data_class in marks:
+            if data_class in classes:
+                found.setdefault(name, set()).add(data_class)
+            elif data_class == NO_DATA:
+                wrong.append(Mistake(place, f"{where}`{NO_DATA}` stands beside a class", "write one or the other"))
+            else:
+                hint = did_you_mean(data_class, classes) or "declare it under `data` in inward.yaml"
+                wrong.append(Mistake(place, f"{where}`{shown(data_class)}` is no declared data class", hint))
 
-    for name, field in messages.by_name.items():
-        for data_class in field.classes:
-            mark(name, data_class, places[name], f"`{shown(name)}`: ")
+    for field in marked_fields(messages):
+        mark(field.full_name, field.classes, places[field.full_name], f"`{shown(field.full_name)}`: ")
     for name, value in (entry for overlay in overlays for entry in _entries(overlay)):
         if name not in messages.by_name:
             value.mistake(f"there is no field `{shown(name)}`", did_you_mean(name, messages.by_name))
             continue
-        for data_class in _listed(value):
-            mark(name, data_class, value.place)
+        mark(name, _listed(value), value.place)
     mistakes.extend(wrong[:MAX_MISTAKES])
     return {name: tuple(sorted(marked)) for name, marked in found.items()}
 

@@ -111,6 +111,12 @@ RULES: Mapping[str, Rule] = {
         "Mend the policy, or what the test expects. `inward policy test` shows every case.",
         "warning",
     ),
+    "uncalled_objects": Rule(
+        "Grant on objects without a call",
+        "A grant says what callers may do to objects, and none of them may call the operation: it takes no effect.",
+        "Grant the call too (`resource == Service::…`), or take the grant out.",
+        "note",
+    ),
     "unserved_data": Rule(
         "Data class that nothing is marked with",
         "A data class is declared, and no API description says where it is served or sent.",

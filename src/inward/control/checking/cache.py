@@ -21,7 +21,7 @@ import msgspec
 
 import inward
 from inward.catalog.kept import DocumentMemo, Kept, KeptOperations
-from inward.control.bundle import SystemMemo
+from inward.control.bundle import SystemMemo, SystemReader
 from inward.control.checking.parts import Findings
 from inward.control.findings import Finding  # noqa: TC001 - msgspec reads the annotations
 from inward.envoy.resources.render import SlowCell  # noqa: TC001 - msgspec reads the annotations
@@ -31,6 +31,8 @@ from inward.policy.loading.load import Memo, Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from inward.control.bundle import Policy as System
 
 MAX_BYTES = 64 * 1024 * 1024  # of one system; what is larger is not kept
 MAX_SYSTEMS = 20  # those that were checked last
@@ -90,6 +92,17 @@ def made_by() -> str:
     for path in sorted(root.rglob("*.py")):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def load_known(folder: Path, environment: Mapping[str, str]) -> System:
+    """Load the system in `folder` once, for a command that only tells, with what its last check left; keep nothing.
+
+    Raises `InvalidSystemError` with every mistake in it.
+    """
+    caches = cache_folder(environment)
+    memo = CheckCache(caches, folder).load().system if caches is not None else SystemMemo()
+    memo.documents.keeps = False  # it would be work for nobody
+    return SystemReader(folder, memo).load()
 
 
 class CheckCache:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from inward.control.findings import Finding, names
 from inward.insight.exposure import exposures
+from inward.insight.withheld import Withholders
 from inward.viewing.withholding import Withholding
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from inward.catalog.model import Operation
     from inward.control.bundle import Policy as System
     from inward.insight.exposure import Exposure
+    from inward.insight.withheld import Withholder
 
 
 def of_data(system: System, now: datetime) -> Iterator[Finding]:
@@ -56,21 +58,26 @@ def _not_shown(found: list[Exposure], system: System) -> Iterator[Finding]:
         for viewer in exposure.viewers:
             if viewer.disclosed == "never":
                 hidden[viewer.operation][viewer.caller].append(exposure.data_class.name)
-    for operation, callers in hidden.items():
+    withholders = Withholders(system.catalog, system.engine)
+    for name, callers in hidden.items():
+        operation = system.catalog.operations[name]
+        by = withholders.of(operation, min(callers.values())[0])  # the same for all that are hidden
         listed = "; ".join(f"`{caller}` is not shown {names(classes)}" for caller, classes in sorted(callers.items()))
         yield Finding(
             "note",
             "undisclosed_data",
-            system.catalog.operations[operation].place,
-            f"of what `{operation}` serves, {listed}",
-            f"{_enforcer(system.catalog.operations[operation], system)} withholds it; its owner can disclose it",
-            operation,
+            operation.place,
+            f"of what `{name}` serves, {listed}",
+            f"{_who(by, operation.service)}; its owner can disclose it",
+            name,
         )
 
 
-def _enforcer(operation: Operation, system: System) -> str:
-    guarded = system.catalog.services[operation.service].guarded
-    return f"the guard in `{operation.service}`" if guarded else f"the Envoy of `{operation.service}`"
+def _who(withholder: Withholder, service: str) -> str:
+    if withholder.by is None:
+        return f"nobody withholds it: {withholder.why}"
+    by = f"the guard in `{service}`" if withholder.by == "guard" else f"the Envoy of `{service}`"
+    return f"{by} withholds it" + (f", but {withholder.why}" if withholder.why else "")
 
 
 def _not_viewed(system: System) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from inward.control.bundle import SystemReader
 from inward.control.checking.cache import CheckCache, CheckMemo
 from inward.control.checking.cases import of_tests
 from inward.control.checking.data import of_data
+from inward.control.checking.objects import of_objects
 from inward.control.checking.parts import of_posture_by_parts
 from inward.control.checking.routes import of_guards
 from inward.control.findings import in_order, of_policies, of_services, of_slow_path
@@ -59,6 +60,7 @@ STEPS: tuple[Step, ...] = (
     Step("services", lambda subject: of_services(subject.system)),
     Step("policies", lambda subject: of_policies(subject.system, subject.now)),
     Step("tests", lambda subject: of_tests(subject.folder, subject.system)),
+    Step("objects", lambda subject: of_objects(subject.system, subject.now)),
     Step("data", lambda subject: of_data(subject.system, subject.now)),
     Step("sampled answers", lambda subject: of_undeclared(subject.system, kept_history(subject.folder))),
     Step("guardrails", lambda subject: of_guardrails(subject.system, subject.now)),

@@ -105,6 +105,8 @@ async def _reply(reader: asyncio.StreamReader, question: Question, reference: st
             parser.feed_data(piece)
     except httptools.HttpParserError:
         return Reply(why="what it answered is no HTTP")
+    except httptools.HttpParserUpgrade:
+        pass  # it has answered, and whatever it speaks from now on, its status is no refusal
     if not answer.headed:
         return Reply(why="it ended the connection without an answer")
     status = parser.get_status_code()

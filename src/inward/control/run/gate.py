@@ -117,9 +117,10 @@ class Gates:
     async def _look(self, gate: _Gate) -> None:
         """Ask one program, and open or close its gate."""
         service, folder = gate.service, self._layout.service(gate.service.name)
-        mark = _mark(folder.own_socket)
-        if mark is None or not _link(folder.own_socket, folder.asked_socket):
+        if not _link(folder.own_socket, folder.asked_socket):
             return
+        # INVARIANT: that of what is asked, and never of what has the name now: it may be started again at any moment.
+        mark = _mark(folder.asked_socket)
         opened = _mark(folder.app_socket) == mark
         if not enforces(service):
             _open(folder)

@@ -6,7 +6,8 @@ shorter one, so a route with a shorter prefix is copied into every longer one th
 that matches no route has none, which the base authorization filter refuses.
 
 Behind the route of a template that can be spelled in other ways stands one for those, which is nobody's: see
-`inward.catalog.template`.
+`inward.catalog.template`. So does one for what could be taken for an operation that is enforced, where its service is
+not.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import bisect
 import dataclasses
 from typing import TYPE_CHECKING
 
+from inward.catalog.model import Mode
 from inward.envoy.resources.grpc import GRPC_APP, IS_GRPC
 from inward.envoy.resources.proto import (
     HEADER_INPUT,
@@ -69,15 +71,23 @@ def _unknown_routes(service: Service) -> list[Resource]:
     return [{**unknown, "match": {"prefix": "/", **IS_GRPC}, "route": GRPC_APP}, unknown]
 
 
-def _with_respelled(operations: Sequence[Operation], routes: dict[str, Resource], unknown: Resource) -> list[Operation]:
-    """Return the operations with, behind each that has other spellings, one that stands for those; add their routes."""
+def _with_respelled(
+    service: Service, operations: Sequence[Operation], routes: dict[str, Resource], unknown: Resource
+) -> list[Operation]:
+    """Return the operations with, behind each that has other spellings, one that stands for those; add their routes.
+
+    Where the service only observes, what could be taken for an enforced operation is refused all the same.
+    """
     found: list[Operation] = []
     for operation in operations:
         found.append(operation)
-        template = operation.template.respelled
-        if template is not None:
+        enforced = service.mode is Mode.OBSERVE and operation.mode is Mode.ENFORCE
+        template = operation.template.resembling if enforced else operation.template.respelled
+        if template is not None and template.variables:
             other = dataclasses.replace(operation, name=f"{operation.name} in another spelling", template=template)
             routes[other.id] = {**unknown, "match": _match(other)}
+            if enforced:
+                routes[other.id]["typed_per_filter_config"] = {RBAC_FILTER: unknown_operation(Mode.ENFORCE)}
             found.append(other)
     return found
 
@@ -146,7 +156,7 @@ def route_configuration(
     """
     unknown = _unknown_routes(service)
     entries, listed = {}, dict(routes)
-    for prefix, group in prefix_groups(_with_respelled(ordered, listed, unknown[-1])).items():
+    for prefix, group in prefix_groups(_with_respelled(service, ordered, listed, unknown[-1])).items():
         entries[prefix] = _entry(route_tree(group), listed, unknown)
     *others, last = unknown
     otherwise = typed(ROUTE_LIST, routes=unknown) if others else typed(ROUTE, **last)

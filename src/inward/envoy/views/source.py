@@ -35,7 +35,9 @@ def library() -> str:
     return f"""\
 local json = {chunk("json.lua")}
 local token = {chunk("token.lua")}
-local view = {chunk("view.lua", "json", "token")}
+local instead = {chunk("instead.lua", "json", "token")}
+local pieces = {chunk("pieces.lua", "json", "instead")}
+local view = {chunk("view.lua", "json", "instead", "pieces")}
 local search = {chunk("search.lua", "json")}
 """
 

@@ -1,6 +1,7 @@
 -- Tokens: HMAC-SHA256 (RFC 2104, FIPS 180-4), of which LuaJIT has nothing. A key has 64 bytes at most.
 
-local band, bnot, bxor, ror, rshift, tobit = bit.band, bit.bnot, bit.bxor, bit.ror, bit.rshift, bit.tobit
+local band, bnot, bor, bxor = bit.band, bit.bnot, bit.bor, bit.bxor
+local lshift, ror, rshift, tobit = bit.lshift, bit.ror, bit.rshift, bit.tobit
 local byte, char, rep, sub = string.byte, string.char, string.rep, string.sub
 local floor = math.floor
 
@@ -24,13 +25,8 @@ end
 local START, ROUNDS = fractions(8, 1 / 2), fractions(64, 1 / 3)
 local schedule = {}
 
--- Return the state after one block of 64 bytes, which begins at `at`.
-local function compressed(state, s, at)
-  local w = schedule
-  for i = 1, 16 do
-    local a, b, c, d = byte(s, at + i * 4 - 4, at + i * 4 - 1)
-    w[i] = tobit(a * 0x1000000 + b * 0x10000 + c * 0x100 + d)
-  end
+-- Return the eight words of the state after the block whose words are the first sixteen of `w`; the others are filled in.
+local function compressed(state, w)
   for i = 17, 64 do
     local x, y = w[i - 15], w[i - 2]
     local s0 = bxor(ror(x, 7), ror(x, 18), rshift(x, 3))
@@ -49,40 +45,43 @@ local function compressed(state, s, at)
           tobit(state[5] + e), tobit(state[6] + f), tobit(state[7] + g), tobit(state[8] + h)}
 end
 
-local function big_endian(number, length)
-  local bytes = {}
-  for i = length, 1, -1 do
-    bytes[i] = char(number % 256)
-    number = floor(number / 256)
+-- Return the state after the 64 bytes of `s` from `at` on.
+local function after_block(state, s, at)
+  local w = schedule
+  for i = 1, 16 do
+    local first = at + i * 4 - 4
+    w[i] = bor(lshift(byte(s, first), 24), lshift(byte(s, first + 1), 16), lshift(byte(s, first + 2), 8),
+               byte(s, first + 3))
   end
-  return table.concat(bytes)
+  return compressed(state, w)
 end
 
--- Return the hash of `s` from a state on that one block of 64 bytes has led to.
-local function ended(state, s)
-  local length = #s + 64
-  s = s .. "\128" .. rep("\0", (55 - #s) % 64) .. big_endian(length * 8, 8)
-  for at = 1, #s, 64 do
-    state = compressed(state, s, at)
-  end
-  local words = {}
-  for i = 1, 8 do
-    words[i] = big_endian(state[i] % 2 ^ 32, 4)
-  end
-  return table.concat(words)
+local function big_endian(number)
+  return char(rshift(number, 24), band(rshift(number, 16), 255), band(rshift(number, 8), 255), band(number, 255))
 end
 
--- Return a function that makes the HMAC of a text with `key`.
+-- Return a function that makes the first sixteen bytes of the HMAC of a text with `key`.
 local function hmac(key)
   local inner, outer = {}, {}
   for i = 1, 64 do
     local c = byte(key, i) or 0
     inner[i], outer[i] = char(bxor(c, 0x36)), char(bxor(c, 0x5C))
   end
-  local from_inner = compressed(START, table.concat(inner), 1)
-  local from_outer = compressed(START, table.concat(outer), 1)
+  local from_inner = after_block(START, table.concat(inner), 1)
+  local from_outer = after_block(START, table.concat(outer), 1)
   return function(text)
-    return ended(from_outer, ended(from_inner, text))
+    local bits = (#text + 64) * 8  -- of both blocks, far less than 2^32
+    local padded = text .. "\128" .. rep("\0", (55 - #text) % 64) .. "\0\0\0\0" .. big_endian(bits)
+    local state = from_inner
+    for at = 1, #padded, 64 do
+      state = after_block(state, padded, at)
+    end
+    local w = schedule
+    for i = 1, 8 do w[i] = state[i] end
+    w[9], w[16] = tobit(0x80000000), (64 + 32) * 8
+    for i = 10, 15 do w[i] = 0 end
+    state = compressed(from_outer, w)
+    return big_endian(state[1]) .. big_endian(state[2]) .. big_endian(state[3]) .. big_endian(state[4])
   end
 end
 
@@ -90,13 +89,14 @@ local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 -- Return bytes in base64url without padding (RFC 4648 section 5).
 local function base64url(s)
-  local found = {}
+  local found, count = {}, 0
   for at = 1, #s, 3 do
     local a, b, c = byte(s, at, at + 2)
-    local bits, length = a * 0x10000 + (b or 0) * 0x100 + (c or 0), c and 4 or b and 3 or 2
-    for i = 1, length do
-      local digit = floor(bits / 64 ^ (4 - i)) % 64
-      found[#found + 1] = sub(ALPHABET, digit + 1, digit + 1)
+    local bits = bor(lshift(a, 16), lshift(b or 0, 8), c or 0)
+    for shift = 18, c and 0 or b and 6 or 12, -6 do
+      local digit = band(rshift(bits, shift), 63) + 1
+      count = count + 1
+      found[count] = sub(ALPHABET, digit, digit)
     end
   end
   return table.concat(found)

@@ -1,50 +1,15 @@
 -- Views: what a caller sees of a JSON document. The rules are those of `inward.guard.bodies.view`, and the bytes too.
 --
--- A place says what is done with a value: it is looked into (`LOOK`), or withheld in one of four ways.
+-- A place says what is done with a value: it is looked into (`LOOK`), or withheld in one of four ways. Here documents are
+-- shown value by value, as `pieces.lua` cannot do it where a key stands twice.
 
-local json, token = ...
+local json, instead, pieces = ...
 local after_space, fail, quoted, text_end, text_of, value_end =
   json.after_space, json.fail, json.quoted, json.text_end, json.text_of, json.value_end
-local byte, concat, find, sub = string.byte, table.concat, string.find, string.sub
+local concat, find, sub = table.concat, string.find, string.sub
 
-local MAX_DEPTH = 64  -- levels that are looked into
-local SHORT = 8  -- characters; of a shorter text the last four would be most of it
-local TOKEN_BYTES = 16
-local LOOK, DROP, NULL, TOKENISE, MASK = 0, 1, 2, 3, 4
-
--- Return a text but for its last four characters, if it is long enough for that.
-local function masked(text)
-  local characters, fourth = 0, nil
-  for at = #text, 1, -1 do
-    local c = byte(text, at)
-    if c < 128 or c >= 192 then
-      characters = characters + 1
-      if characters == 4 then fourth = at end
-      if characters == SHORT then break end
-    end
-  end
-  return "****" .. (characters >= SHORT and sub(text, fourth) or "")
-end
-
--- Return what stands in the place of a withheld value, nil for nothing.
-local function instead(s, at, last, c, place, view)
-  local what = place.what
-  if what == DROP then return nil end
-  if what == NULL or c == 110 then return "null" end
-  local text
-  if c == 34 then
-    local _, plain = text_end(s, at)
-    text = text_of(s, at, last, plain)
-  elseif c == 45 or c >= 48 and c <= 57 then
-    text = sub(s, at, last)
-  else
-    return nil
-  end
-  if what == MASK then return quoted(masked(text)) end
-  if not view.hmac then return nil end
-  local said = "[" .. quoted(view.caller) .. "," .. place.said .. "," .. tostring(c == 34) .. "," .. quoted(text) .. "]"
-  return '"tok_' .. token.base64url(sub(view.hmac(said), 1, TOKEN_BYTES)) .. '"'
-end
+local MAX_DEPTH = pieces.MAX_DEPTH
+local LOOK = 0
 
 local shown
 
@@ -143,6 +108,12 @@ end
 
 -- Return what is shown of one document; `place` is false where nothing of it is withheld.
 local function document(s, place, view)
+  if place then
+    local before = #view.cut
+    local found = pieces.document(s, place, view)
+    if found then return found end
+    for each = #view.cut, before + 1, -1 do view.cut[each] = nil end
+  end
   local at, c = after_space(s, 1)
   local last, value
   if place then

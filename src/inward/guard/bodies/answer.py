@@ -90,12 +90,15 @@ def require_viewable(status: int, headers: Headers) -> str:
 
 def media_type_of(headers: Headers) -> str:
     """Return the one media type that the headers of a body in UTF-8 name, or raise `UnviewableError`."""
-    lower = [(name.lower(), value) for name, value in headers]
-    if any(name == "content-range" for name, _ in lower):
-        raise UnviewableError("the body is a part")
-    if any(value.strip().lower() != "identity" for name, value in lower if name == "content-encoding"):
-        raise UnviewableError("the body is encoded")
-    types = [value for name, value in lower if name == "content-type"]
+    types: list[str] = []
+    for name, value in headers:
+        match name.lower():
+            case "content-type":
+                types.append(value)
+            case "content-range":
+                raise UnviewableError("the body is a part")
+            case "content-encoding" if value.strip().lower() != "identity":
+                raise UnviewableError("the body is encoded")
     media_type = _media_type(types[0]) if len(types) == 1 else None
     if media_type is None:
         raise UnviewableError("the body has no one content type in UTF-8")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from inward.guard.serve.quarantine import FollowedQuarantine
 
 CONNECTION, TARGET = "inward.connection", "inward.target"  # what the server puts into a scope
+VERSIONS = frozenset({"1.0", "1.1"})  # what else a request line names, its parser reads as one of them all the same
 BAD_REQUEST, FORBIDDEN, FAILED = 400, 403, 500
 _VERDICT = HEADER.encode("ascii")
 _REFERENCE = b"x-request-id"
@@ -81,7 +82,8 @@ class Front:
         # 2. The request can be read in one way only.
         headers = scope["headers"]
         upgrade = any(name == b"upgrade" for name, _ in headers)
-        if upgrade or not (is_plain(path, query) and has_one_host(headers, scope["http_version"])):
+        version = scope["http_version"]
+        if upgrade or version not in VERSIONS or not (is_plain(path, query) and has_one_host(headers, version)):
             await answering.refuse(Reason.BAD_REQUEST, BAD_REQUEST)
             return
         # 3. Headers that claim an identity are dropped.

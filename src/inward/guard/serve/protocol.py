@@ -36,7 +36,7 @@ HANDSHAKE_SECONDS = 10.0
 HEAD_SECONDS = 10.0  # from the first byte of a request to the end of its headers; and for a connection's first byte
 KEEP_ALIVE_SECONDS = 60  # an open connection without a request; longer than a caller's Envoy keeps one
 MAX_HANDSHAKES = 1024  # that are not finished, at a time
-_PIECE = 16 * 1024  # bytes that the parser is given at a time, so that a head cannot grow beyond its limit unseen
+_PIECE = 16 * 1024  # bytes that the parser is given at a time, so that nothing can grow beyond its limit unseen
 _logger = logging.getLogger("inward.guard")
 
 
@@ -155,7 +155,8 @@ class HTTPConnection(HttpToolsProtocol):
         self._early: list[bytes] = []  # what came with the end of the handshake
         self._lost = False
         self._in_head = False
-        self._head_bytes = 0
+        self._bodiless = 0  # bytes since the last one of a body: of a head, trailers, extensions of chunks
+        self._had_body = False
         self._head_timer: asyncio.TimerHandle | None = None
 
     def begin(self, transport: asyncio.Transport, peer: Connection, extension: dict[str, Any]) -> None:
@@ -172,7 +173,7 @@ class HTTPConnection(HttpToolsProtocol):
             self.data_received(data)
 
     def data_received(self, data: bytes) -> None:
-        """Take what the peer sent, piece by piece as long as a request's head is not at its end."""
+        """Take what the peer sent, piece by piece: what is no body has an end."""
         if self._peer is None:
             self._early.append(data)
             return
@@ -180,12 +181,12 @@ class HTTPConnection(HttpToolsProtocol):
             if self._lost or self.transport.is_closing():
                 return
             piece = data[start : start + _PIECE]
+            self._had_body = False
             super().data_received(piece)
-            if self._in_head:
-                self._head_bytes += len(piece)
-                if self._head_bytes > MAX_HEAD_BYTES:
-                    self.send_400_response("")
-                    return
+            self._bodiless = 0 if self._had_body else self._bodiless + len(piece)
+            if self._bodiless > MAX_HEAD_BYTES:
+                self.send_400_response("")
+                return
 
     def eof_received(self) -> None:
         """Do as without it."""
@@ -203,8 +204,18 @@ class HTTPConnection(HttpToolsProtocol):
         """Begin a request, which does not choose for itself where in the scope it stands."""
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = 0
+        self._bodiless = 0
         self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. What stands behind a body, a trailer, is none (RFC 9110 section 6.5.1): it is dropped."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._had_body = True
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Hand the request on, with what is known of its connection."""

@@ -43,11 +43,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What was changed in one file; without `changes` nothing had to be, and `note` says why."""
+    """What was changed in one file; without `changes` nothing had to be, and `note` says why.
+
+    `on_objects` are grants of what was revoked on objects. They stay: without the call they take no effect.
+    """
 
     file: str
     changes: tuple[Change, ...] = ()
     note: str = ""
+    on_objects: tuple[Policy, ...] = ()
 
 
 def add_grant(
@@ -111,16 +115,20 @@ def add_policy(folder: Path, catalog: Catalog, file: str, text: str, *, write: b
 def revoke(folder: Path, catalog: Catalog, caller: str, operation: str) -> Edit:
     """Take what grants `operation` to `caller` out of the file of its service.
 
-    A policy for that caller and operation alone goes; a list of operations loses that one. Raises `BadInputError`,
-    `InvalidSystemError` if the policies have mistakes, and `EditRefusedError` if a policy grants it to others too.
+    A policy for that caller and operation alone goes; a list of operations loses that one. Grants on objects stay, and
+    are named, so that a grant that comes back is as narrow as it was. Raises `BadInputError`, `InvalidSystemError` if
+    the policies have mistakes, and `EditRefusedError` if a policy grants it to others too.
     """
     (chosen,) = _operations(catalog, caller, [operation])
     memo = Memo()
     policies = _load(folder, catalog, memo)
-    permits = Index(catalog, policies).cell(caller, chosen.id).permits
+    index = Index(catalog, policies)
+    permits = index.cell(caller, chosen.id).permits
     file = f"{FOLDER}/{chosen.service}{SUFFIX}"
+    cells = [index.object_cell(caller, chosen.id, each.type) for each in policies.resources.objects(chosen)]
+    on_objects = dict.fromkeys(permit.id for cell in cells for permit in cell.permits)
     if not permits:
-        return Edit(file, note="not granted")
+        return Edit(file, note="not granted", on_objects=tuple(policies.by_id[name] for name in on_objects))
     narrowed = [_narrowed(permit, caller, chosen) for permit in permits]
     before, text = _read_text(folder, file)
     statements = {(each.line, each.text): each for each in parse_statements(before, file)[0]}
@@ -139,7 +147,8 @@ def revoke(folder: Path, catalog: Catalog, caller: str, operation: str) -> Edit:
     if result.by_id.keys() != policies.by_id.keys() - gone or Index(catalog, result).cell(caller, chosen.id).permits:
         raise EditRefusedError(f"{file} cannot be edited without touching more", hint="edit it by hand")
     replace_file(folder, file, before, text.encode())
-    return Edit(file, tuple(reversed(changes)))
+    # where they stand now
+    return Edit(file, tuple(reversed(changes)), on_objects=tuple(result.by_id[name] for name in on_objects))
 
 
 @dataclass(frozen=True, slots=True)

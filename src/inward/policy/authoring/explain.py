@@ -21,9 +21,9 @@ from inward.policy.authoring.wording import clauses_of
 from inward.policy.decide import Engine
 from inward.policy.decision import Decision, Reason
 from inward.policy.loading.rules import nearest as did_you_mean
-from inward.policy.model import Policies, Policy
+from inward.policy.model import Disclosure, Policies, Policy
 from inward.policy.request import BadParameterError, Request, build_context, reads_of
-from inward.policy.schema import entities_of
+from inward.policy.schema import DISCLOSE, entities_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -170,7 +170,7 @@ class Examiner:
     def examine(
         self,
         policy: Policy,
-        cell: Cell | ObjectCell,
+        cell: Cell | ObjectCell | Disclosure,
         now: datetime,
         context: dict[str, Any] | None,
         entity: dict[str, Any] | None = None,
@@ -212,18 +212,22 @@ class Examiner:
         self,
         terms: cedarpy.PolicySet,
         count: int,
-        cell: Cell | ObjectCell,
+        cell: Cell | ObjectCell | Disclosure,
         context: dict[str, Any] | None,
         entity: dict[str, Any] | None,
     ) -> list[tuple[bool | None, str]]:
         """Return what Cedar says of each of `count` terms, or None and why it cannot say."""
         if not count:
             return []
+        if isinstance(cell, Disclosure):
+            action, resource = DISCLOSE, {"type": "DataClass", "id": cell.data_class.name}
+        else:
+            action, resource = cell.operation.id, {"type": "Service", "id": cell.operation.service}
         answer = cedarpy.is_authorized(
             {
                 "principal": {"type": "Service", "id": cell.caller},
-                "action": {"type": "Action", "id": cell.operation.id},
-                "resource": entity["uid"] if entity else {"type": "Service", "id": cell.operation.service},
+                "action": {"type": "Action", "id": action},
+                "resource": entity["uid"] if entity else resource,
                 "context": context or {},
             },
             terms,

@@ -55,7 +55,7 @@ def _phones(text: str, *, hinted: bool) -> Iterator[bool]:
             digits = "1" + digits  # North America's own
         yield is_international(digits)
     if hinted and found is None and _LOCAL_PHONE.fullmatch(text):
-        yield local_plan(_REGIONS).fullmatch(_NO_DIGITS.sub("", text)) is not None
+        yield local_plan(_REGIONS).fullmatch(_NO_DIGITS.sub("", text).encode()) is not None
 
 
 EMAIL = Recogniser(Kind.EMAIL, (r"[\pL\pN_.!#$%&'*+=?^{|}~-]@[\pL\pN]",), None, _emails)

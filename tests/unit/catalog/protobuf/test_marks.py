@@ -67,6 +67,27 @@ def test_an_overlay_takes_nothing_away(tmp_path: Path) -> None:
     assert classes(found)["contact"] == ("pii", "pii.email")
 
 
+def test_what_is_said_to_be_no_data_marks_nothing_and_takes_nothing_away(tmp_path: Path) -> None:
+    text = ORDER.replace("string id = 1", 'string id = 1 [(inward.data) = "none"]')
+    files = {
+        shop.PROTO: shop.HEAD + text + shop.SERVICE,
+        "apis/o.yaml": "data: {shop.v1.Order.number: none, shop.v1.Order.contact: [none]}\n",
+    }
+    found = shop.load(shop.write(tmp_path, files, more=", overlay: apis/o.yaml"))
+    assert found.mistakes == []
+    assert classes(found) == {"contact": ("pii.email",), "name": ("pii",)}
+
+
+def test_no_data_and_a_class_cannot_both_be_meant(tmp_path: Path) -> None:
+    option = '[(inward.data) = "none", (inward.data) = "pii.email"]'
+    text = shop.HEAD + ORDER.replace('[(inward.data) = "pii.email"]', option) + shop.SERVICE
+    (mistake,) = shop.read(tmp_path / "option", text).mistakes
+    expected = "`none` stands beside a class (write one or the other)"
+    assert mistake == f"apis/orders.proto:6: `shop.v1.Order.contact`: {expected}"
+    (mistake,) = overlaid(tmp_path / "overlay", "data:\n  shop.v1.Order.id: [pii, none]\n").mistakes
+    assert mistake == f"apis/orders.overlay.yaml:2: {expected}"
+
+
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,10 +10,12 @@ import pytest
 
 from inward.catalog.kept import Described, DocumentMemo, Kept, KeptOperations
 from inward.catalog.model import Parameter
+from inward.catalog.protobuf import compiler
 from inward.control.bundle import SystemMemo
 from inward.control.checking import cache as module
-from inward.control.checking.cache import CheckCache, CheckMemo, cache_folder
+from inward.control.checking.cache import CheckCache, CheckMemo, cache_folder, load_known
 from inward.control.checking.parts import Findings
+from inward.control.checking.steps import check
 from inward.control.findings import Finding
 from inward.envoy.resources.render import SlowCell
 from inward.envoy.resources.slow_cells import Verdicts
@@ -245,3 +248,34 @@ def test_the_oldest_is_forgotten(folder: Path, tmp_path: Path, monkeypatch: pyte
 )
 def test_caches_lie_where_the_specification_says(environment: dict[str, str], expected: str) -> None:
     assert str(cache_folder(environment)) == expected
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_command_that_only_tells_compiles_nothing_that_a_check_has_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    folder, environment = tmp_path / "described", {"XDG_CACHE_HOME": str(tmp_path / "caches")}
+    text = 'syntax = "proto3"; message M {} service S { rpc Get(M) returns (M); }'
+    api = "services: {greeter: {owner: team-a, api: a.proto, listen: '127.0.0.1:0'}}"
+    folder.mkdir()
+    (folder / "a.proto").write_text(text)
+    (folder / "inward.yaml").write_text(f"trust_domain: company.test\n{api}\n")
+    caches = cache_folder(environment)
+    assert caches is not None
+    if kept:
+        check(folder, datetime(2026, 6, 1, tzinfo=UTC), cache=CheckCache(caches, folder))
+    before = [path.read_bytes() for path in caches.iterdir()] if kept else []
+    compiled: list[object] = []
+    run = compiler._run
+
+    def counted(sources: object) -> object:
+        compiled.append(sources)
+        return run(sources)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(compiler, "_run", counted)
+    assert "greeter:S/Get" in load_known(folder, environment).catalog.operations
+    assert len(compiled) == (0 if kept else 1)
+    assert [path.read_bytes() for path in caches.iterdir()] == before
+    (folder / "a.proto").write_text(text.replace("Get", "Put"))
+    assert "greeter:S/Put" in load_known(folder, environment).catalog.operations
+    assert "greeter:S/Put" in load_known(folder, {}).catalog.operations

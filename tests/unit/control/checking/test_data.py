@@ -57,13 +57,14 @@ def test_who_withholds_is_said_and_a_guard_follows_every_condition(tmp_path: Pat
     load(tmp_path)
     hints = {each.about: each.hint for each in of_data(load_policy(tmp_path), NOW) if each.kind == "undisclosed_data"}
     assert hints["orders:getOrder"].startswith("the Envoy of `orders` withholds it")
-    (tmp_path / "inward.yaml").write_text(
-        YAML.replace("apis/orders.yaml,", "apis/orders.yaml, guard: true, run: 'x {socket}',")
-    )
+    (tmp_path / "inward.yaml").write_text(YAML.replace("apis/orders.yaml,", "apis/orders.yaml, guard: true,"))
     found = list(of_data(load_policy(tmp_path), NOW))
     assert "unfollowed_disclosure" not in {each.kind for each in found}
     hints = {each.about: each.hint for each in found if each.kind == "undisclosed_data"}
     assert hints["orders:getOrder"].startswith("the guard in `orders` withholds it")
+    (tmp_path / "inward.yaml").write_text(YAML.replace("apis/orders.yaml,", "apis/orders.yaml, mode: observe,"))
+    hints = {each.about: each.hint for each in of_data(load_policy(tmp_path), NOW) if each.kind == "undisclosed_data"}
+    assert hints["orders:getOrder"].startswith("nobody withholds it: in mode observe nothing is cut; ")
 
 
 def test_a_service_may_receive_what_is_disclosed_to_it_under_a_condition_too(tmp_path: Path) -> None:

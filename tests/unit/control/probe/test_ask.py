@@ -72,11 +72,12 @@ class Other(Program):
         Program(raw=answer(403, b"Forbidden")),
         Program(raw=answer(403, b"[" * 1000, **{"x-inward-guard": '{"reason":"bad_identity"}'})),
         Program(raw=answer(500, b"")),
+        Program(raw=answer(101, b"", connection="upgrade", upgrade="websocket")),
     ],
 )
 def test_whatever_else_is_answered_is_no_refusal(program: Program, path: Path) -> None:
     reply = asked(program, path)
-    assert reply.status in {403, 500}
+    assert reply.status in {101, 403, 500}
     assert (reply.refused, reply.report) == (False, None)
 
 

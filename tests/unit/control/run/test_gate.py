@@ -17,6 +17,7 @@ from inward.control.run.readiness import listens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from inward.catalog.model import Service
     from inward.control.bundle import Policy
@@ -176,6 +177,39 @@ def test_one_that_was_started_again_is_asked_again(run: Run) -> None:
                 assert not await run.called()
 
     asyncio.run(test())
+
+
+def test_one_that_is_started_again_while_it_is_looked_at_is_asked_everything(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before is known; between the look at its socket and the questions another one takes its place."""
+    own, early = run.folder.own_socket, []
+
+    class Second(Program):
+        def reply(self, method: str, path: str, headers: dict[str, str]) -> bytes | None:
+            early.append(run.folder.app_socket.exists() and run.folder.app_socket.samefile(own))
+            return super().reply(method, path, headers)
+
+    first, second = Program(), Second(open=("/metrics",))
+    other, link = own.with_suffix(".other"), gate._link
+
+    def link_late(own: Path, asked: Path) -> bool:
+        if other.exists():
+            other.replace(own)
+        return link(own, asked)
+
+    monkeypatch.setattr(gate, "_link", link_late)
+
+    async def test() -> None:
+        async with first.listening(own), run.kept():
+            await until(run.called)
+            async with second.listening(other):
+                await until(lambda: run.told)
+                assert not await run.called()
+
+    asyncio.run(test())
+    assert "GET /metrics" in second.asked
+    assert not any(early)
 
 
 def test_one_that_is_silent_is_not_handed_calls_and_a_slow_one_keeps_them(run: Run) -> None:

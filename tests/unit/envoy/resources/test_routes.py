@@ -219,6 +219,26 @@ def test_what_is_unknown_is_refused_or_observed_and_named_nothing() -> None:
         assert host["metadata"]["filter_metadata"]["inward"]["version"] == "v7"
 
 
+@pytest.mark.parametrize(
+    ("mode", "of_service", "rules"),
+    [
+        (Mode.ENFORCE, Mode.ENFORCE, "matcher"),
+        (Mode.ENFORCE, Mode.OBSERVE, "matcher"),
+        (Mode.OBSERVE, Mode.ENFORCE, "matcher"),
+        (Mode.OBSERVE, Mode.OBSERVE, "shadow_matcher"),
+    ],
+)
+def test_another_spelling_of_an_enforced_operation_is_refused(mode: Mode, of_service: Mode, rules: str) -> None:
+    operations = (shop.operation("/orders/{id}", mode=Mode.OBSERVE), shop.operation("/orders/{id}:cancel", mode=mode))
+    listed = {each.id: routes.operation_route(each, {}) for each in operations}
+    service = shop.service(*operations, mode=of_service)
+    resource = routes.route_configuration(service, listed, most_specific_first(operations), "v")
+    for path in ("/orders/7%3Acancel", "/orders/7;a:cancel", "/orders/7%0A%3acancel"):
+        route = taken(resource["virtual_hosts"][0], "GET", path)
+        assert route["name"] == ""
+        assert set(route["typed_per_filter_config"][rbac.RBAC_FILTER]["rbac"]) == {rules}
+
+
 def test_every_list_ends_with_the_refusal_of_what_is_unknown() -> None:
     operations = operations_of([f"/t/{{x}}/{letter}/{number}" for letter in "abcdefgh" for number in range(6)])
     compiled = {each.id: routes.operation_route(each, {}) for each in operations}

@@ -368,6 +368,87 @@ def unplaced(shape: Shape, document: Any) -> str:  # noqa: C901 - one rule of th
     return json.dumps(left(document, {0}))
 
 
+# --- many values at one place, which are looked at together
+
+MANY = 40
+COLUMNS = Shape(
+    (Node(items=1), Node(fields={"email": 2, "contact": 3}), Node(classes=(EMAIL,)), Node(fields={"email": 2}))
+)
+HELD: list[Any] = [
+    "ada@example.com",
+    "x",
+    "",
+    12345678901,
+    None,
+    True,
+    ["ada@example.com"],
+    {"email": "ada@example.com"},
+]
+
+
+@pytest.mark.parametrize("undisclosed", ["drop", "null", "mask", "tokenise"])
+@pytest.mark.parametrize("key", [b"k" * 32, b""])
+@pytest.mark.parametrize(
+    "held",
+    [HELD[:1], HELD[:3], HELD[3:4], [*HELD[:2], None], [None], HELD, HELD[4:]],
+    ids=["texts", "short", "numbers", "nullable", "nulls", "mixed", "odd"],
+)
+@pytest.mark.parametrize("around", ['{"id":%d,"email":%s}', '{"contact":{"email":%s,"id":%d}}', "%s"])
+def test_a_column_is_shown_as_each_of_its_values(
+    undisclosed: Undisclosed, key: bytes, held: list[Any], around: str
+) -> None:
+    def document(value: Any, number: int) -> str:
+        given = json.dumps(value)
+        if around == "%s":
+            return given
+        return around % ((number, given) if around.startswith('{"id"') else (given, number))
+
+    each = [document(held[number % len(held)], number) for number in range(MANY)]
+    options = {"caller": "till", "key": key}
+    alone = [shown(COLUMNS, f"[{one}]", undisclosed, **options)[1:-1] for one in each]
+    together = shown(COLUMNS, f"[{','.join(each)}]", undisclosed, **options)
+    assert together == f"[{','.join(alone)}]"
+    assert "ada@example.com" not in together
+
+
+def test_of_a_column_only_what_was_there_is_told_to_be_withheld() -> None:
+    shape = Shape((Node(items=1), Node(fields={"a": 2, "b": 3}), Node(classes=("a",)), Node(classes=("b",))))
+    document = json.dumps([{"a": number} for number in range(MANY)]).encode()
+    for undisclosed in ("drop", "null", "mask"):
+        assert view(shape, undisclosed).of(document)[1] == {"a"}
+
+
+def test_a_column_in_which_one_has_the_field_twice() -> None:
+    document = "[" + '{"email":1},' * MANY + r'{"em\u0061il":1,"id":2,"email":3}' + "]"
+    assert shown(LISTED, document) == "[" + "{}," * MANY + '{"id":2}]'
+
+
+@pytest.mark.parametrize(
+    "broken", ['{"email":1', '{"email":1}}', "{'a':1}", '{"id":01}', '{"id":"\x01"}', '{"id":"\\ud800"}']
+)
+def test_a_column_in_which_one_is_broken_has_no_view(broken: str) -> None:
+    for undisclosed in ("drop", "mask"):
+        with pytest.raises(UnviewableError):
+            shown(LISTED, "[" + '{"email":"ada@example.com"},' * MANY + broken + "]", undisclosed)
+
+
+def test_columns_are_looked_into_as_deep_as_single_values() -> None:
+    shape = Shape((Node(items=1), Node(fields={"in": 1, "email": 2}), Node(classes=(EMAIL,))))
+
+    def looked_into(*rows: str) -> bool:
+        try:
+            return "email" not in shown(shape, f"[{','.join(rows)}]")
+        except UnviewableError:
+            return False
+
+    outcomes = []
+    for levels in (MAX_DEPTH - 3, MAX_DEPTH - 2, MAX_DEPTH - 1, MAX_DEPTH):
+        row = '{"in":' * levels + '{"email":1}' + "}" * levels
+        outcomes.append(looked_into(row))
+        assert looked_into(*[row] * MANY) == outcomes[-1], levels
+    assert set(outcomes) == {True, False}
+
+
 def test_the_oracle_finds_what_a_shape_does_not_place() -> None:
     assert unplaced(CUSTOMER, {"email": 1, "id": {"email": SECRET}}) == json.dumps(
         {"email": None, "id": {"email": SECRET}}

@@ -243,6 +243,33 @@ def test_all_grants_of_a_cell_go_at_once(system: System) -> None:
     assert (again.changes, again.note) == ((), "not granted")
 
 
+def test_grants_on_objects_stay_and_are_named_where_they_stand_then(system: System) -> None:
+    (system.folder / "policies" / "orders.cedarschema").write_text("entity Order { total: Long }; entity Line {};")
+    head = '@id("{}") @reason("r")\npermit (principal {}, action {}, resource is {});\n'
+    others = [
+        head.format("narrow", CHECKOUT, ONE, "Order"),
+        head.format("broad", 'in Zone::"edge"', 'in Action::"orders:read"', "Line"),
+        head.format("else", CHECKOUT, f'== Action::"{CREATE}"', "Order"),
+        head.format("hers", '== Service::"reporting"', ONE, "Order"),
+        head.format("not", CHECKOUT, ONE, "Order").replace("permit", "forbid"),
+    ]
+    before = system.write("\n".join(others))
+    system.add()
+    assert system.revoke().changes
+    assert system.read() == before
+    system.write(permit("call", CHECKOUT, ONE) + "\n" + before)
+    done = system.revoke()
+    assert [change.policy for change in done.changes] == ["call"]
+    assert [(each.id, each.place.line) for each in done.on_objects] == [("narrow", 1), ("broad", 4)]
+    assert system.read() == before
+    again = system.revoke()
+    assert (again.changes, again.note, [each.id for each in again.on_objects]) == (
+        (),
+        "not granted",
+        ["narrow", "broad"],
+    )
+
+
 def test_the_files_mode_is_kept(system: System) -> None:
     system.write("")
     system.file.chmod(0o640)

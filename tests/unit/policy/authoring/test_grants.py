@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import cedarpy
 from cedarpy import pst
 
-from inward.policy.authoring.grants import grant_text, new_id
+from inward.errors import Place
+from inward.policy.authoring.grants import disclosure_text, grant_text, new_id, object_grant_text
+from inward.policy.resources.model import Objects, ResourceType
 
 if TYPE_CHECKING:
     from inward.catalog.model import Catalog
@@ -44,3 +46,18 @@ def test_one_operation_is_written_as_one(shop: Catalog) -> None:
         '@id("a")\n@reason("r")\npermit (\n  principal == Service::"checkout",\n'
         '  action == Action::"orders:getOrder",\n  resource == Service::"orders"\n);'
     )
+
+
+def test_a_grant_on_objects_and_one_of_data_say_exactly_that(shop: Catalog) -> None:
+    order = ResourceType("Order", "orders", (), Place("policies/orders.cedarschema", 1))
+    objects = object_grant_text("an-id", "why", "checkout", Objects(shop.operations["orders:getOrder"], order))
+    data = disclosure_text("an-id", "why", "checkout", "pii.email")
+    one, other = (next(iter(cedarpy.policies_to_pst(text).static_policies.values())) for text in (objects, data))
+    for tree in (one, other):
+        assert dict(tree.annotations) == {"id": "an-id", "reason": "why"}
+        assert (tree.effect, tree.clauses) == ("permit", ())
+        assert tree.principal == pst.ScopeEq(pst.EntityUid(pst.EntityType("Service"), "checkout"))
+    assert one.action == pst.ActionEq(pst.EntityUid(pst.EntityType("Action"), "orders:getOrder"))
+    assert one.resource == pst.ScopeIs(pst.EntityType("Order"))
+    assert other.action == pst.ActionEq(pst.EntityUid(pst.EntityType("Action"), "disclose"))
+    assert other.resource == pst.ScopeEq(pst.EntityUid(pst.EntityType("DataClass"), "pii.email"))

@@ -51,6 +51,21 @@ when { 1 < 2 && context.path.id == "y" };
     )
 
 
+def test_a_grant_on_objects_is_laid_out_like_any_other() -> None:
+    before = '@id("a")@reason("b")permit(principal,action,resource is Order in Zone::"core")when{resource has tags};'
+    expected = """\
+@id("a")
+@reason("b")
+permit (
+  principal,
+  action,
+  resource is Order in Zone::"core"
+)
+when { resource has tags };
+"""
+    assert laid_out(before) == laid_out(expected) == expected
+
+
 def test_what_stands_between_policies_keeps_its_lines_and_stands_apart_where_it_did() -> None:
     policy = "permit (principal, action, resource);"
     before = f"\n\n// head\n\n\n\n// of the next\n{policy}//end\n   // of this one  \n\n// alone\n\n{policy}{policy}\n"
