@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 0.1
 SAME_REQUEST = timedelta(minutes=1)
 _MAX_REFERENCE = 1024
+_ROUTINE = frozenset({"authority", "identity"})  # acts that nobody did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which entries are wanted: those that fit all that is given.
 
-    A gap fits too: it may hide any call. An act fits where nothing is asked of calls.
+    A gap fits too: it may hide any call. An act fits where nothing is asked of calls, unless it is one of those that
+    happen by themselves all the time.
     """
 
     denied: bool = False  # only those that the policy refuses, carried out or not
@@ -50,7 +52,8 @@ class Filter:
         if self.since is not None and entry.time < timestamp(self.since):
             return False
         if isinstance(entry, Act):
-            return self.acts or (not self.denied and self.caller == self.callee == self.operation is None)
+            asked = self.denied or not self.caller == self.callee == self.operation is None
+            return self.acts or (not asked and entry.what not in _ROUTINE)
         if self.acts:
             return False
         if isinstance(entry, Gap):

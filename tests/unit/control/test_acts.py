@@ -120,6 +120,8 @@ def test_acts_are_shown_where_nothing_is_asked_of_calls() -> None:
     assert Filter().matches(act)
     assert Filter(acts=True).matches(act)
     assert not Filter(acts=True).matches(call)
+    renewed = Act(time=act.time, what="identity")
+    assert (Filter().matches(renewed), Filter(acts=True).matches(renewed)) == (False, True)
     for asked in (Filter(denied=True), Filter(caller="a"), Filter(callee="a"), Filter(operation="a:b")):
         assert not asked.matches(act)
 
