@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from inward.policy.decision import Reason
 
 if TYPE_CHECKING:
@@ -54,6 +56,16 @@ def test_an_identity_is_demanded_all_the_same(company: Guarded) -> None:
         except OSError:
             pass
     assert company.seen_count("shipping") == seen
+
+
+@pytest.mark.parametrize("target", ["/shipments/7;a", "/shipments/7%0A", "/shipments/7%3Bpage", "/shipments/7%00?a=b"])
+def test_what_could_be_taken_for_an_enforced_operation_is_refused(company: Guarded, target: str) -> None:
+    seen = company.seen_count("shipping")
+    for caller in ("auditor", "stranger"):
+        refused = company.call("shipping", caller, "DELETE", target)
+        assert (refused.status, refused.code) in {(403, "unknown_operation"), (400, "bad_request")}
+    assert company.seen_count("shipping") == seen
+    assert company.call("shipping", "stranger", "GET", "/shipments/7;a").status == 200  # nothing is enforced there
 
 
 def test_what_only_the_slow_path_can_tell_is_observed(company: Guarded) -> None:

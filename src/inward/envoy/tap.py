@@ -2,8 +2,8 @@
 
 A tap is attached by a request to the admin socket, and takes itself off when it has seen so many answers or so many
 seconds have passed; while none is attached the filter does nothing. What it copies is in Envoy's memory until the one
-who asked has it: no more than `MAX_ANSWERS` of `MAX_BODY` bytes each, however slowly that is read. A call is never held
-back for it.
+who asked has it: no more than `MAX_ANSWERS` of `MAX_BODY` bytes each, however slowly that is read, and as much of each
+answer of its share that is under way. A call is never held back for it.
 
 # INVARIANT: a tap's only sink is the answer to the request that attached it: Envoy writes what it copied to no file and
 no other address.
