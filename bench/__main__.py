@@ -1,7 +1,7 @@
 """`make bench`: every benchmark, or those named.
 
-`python -m bench [enforcement] [decisions] [replay] [checking] [comparing] [guarding] [spotting] [sampling]
-[viewing] [auditing] [FILE …]`: files are API descriptions, whose loading is measured.
+`python -m bench [enforcement] [decisions] [replay] [checking] [comparing] [guarding] [guarding_grpc]
+[spotting] [sampling] [viewing] [auditing] [FILE …]`: files are API descriptions, whose loading is measured.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ NAMES = (
     "checking",
     "comparing",
     "guarding",
+    "guarding_grpc",
     "spotting",
     "sampling",
     "viewing",
@@ -64,6 +65,7 @@ def main() -> None:
     if "guarding" in chosen:
         requests, views = guarding.measure()
         tables += [(requests, ("us",)), (views, ("ms",))]
+    if "guarding_grpc" in chosen:
         calls, messages = guarding_grpc.measure()
         tables += [(calls, ("us",)), (messages, ("ms",))]
     if "auditing" in chosen:

@@ -144,18 +144,23 @@ class View:
 
     def _values(self, raws: list[msgspec.Raw], place: Place, cut: set[Place], depth: int) -> Sequence[object]:
         """Return what `_value` does of each of several values at one place."""
-        if len(raws) >= _MANY:
+        together = len(raws) >= _MANY
+        if together and place.undisclosed in _SAID:
             try:
-                if place.undisclosed in _SAID:
-                    texts = _texts_decoder.decode(_array(raws))
-                    cut.add(place)
-                    return self._instead_of_texts(texts, place.undisclosed, place.classes)
-                if place.undisclosed is None and depth < MAX_DEPTH:
-                    objects = _objects_or_null_decoder.decode(_array(raws))
-                    self._table([each for each in objects if each is not None], place, cut, depth)
-                    return objects
+                texts = _texts_decoder.decode(_array(raws))
             except msgspec.ValidationError:
                 pass  # they differ
+            else:
+                cut.add(place)
+                return self._instead_of_texts(texts, place.undisclosed, place.classes)
+        if together and place.undisclosed is None and depth < MAX_DEPTH:
+            try:
+                objects = _objects_or_null_decoder.decode(_array(raws))
+            except msgspec.ValidationError:
+                pass
+            else:
+                self._table([each for each in objects if each is not None], place, cut, depth)
+                return objects
         return [self._value(raw, place, cut, depth) for raw in raws]
 
     def _table(self, objects: Sequence[dict[str, Any]], place: Place, cut: set[Place], depth: int) -> None:
