@@ -166,6 +166,20 @@ def test_what_is_looked_into_is_bounded_alike(lua: LuaViews) -> None:
     assert agree(lua, shape, {"pii.email": "drop"}, b'{"b":' + b"[" * 99_999 + b"]" * 99_999 + b"}") is None
 
 
+@pytest.mark.parametrize("undisclosed", UNDISCLOSED)
+def test_keys_that_stand_twice_and_what_stands_around_them(lua: LuaViews, undisclosed: Undisclosed) -> None:
+    shape = Shape((Node(fields={"email": 1, "a": 0}, items=0), Node(("pii.email",))))
+    twice = '{"email":"ada@example.com","a":%s,"b":1,"email":7,"a":%s,"\\u0062":[2, 3]}'
+    for first, second in (("{}", "{}"), ("1", '{"email":1}'), ('{"email":1}', "null"), ("[{}]", "[[],1]")):
+        inner = twice % (first, second)
+        for document in (inner, f"[{inner},{inner}]", f'[{{"email":1,"c":2}},{inner}]', f'{{"b":{inner},"email":1}}'):
+            assert agree(lua, shape, {"pii.email": undisclosed}, document.encode())
+    document = "{}"
+    for _ in range(60):  # in time that does not double with each level
+        document = f'{{"a":{document},"b":1,"b":2}}'
+    assert agree(lua, shape, {"pii.email": undisclosed}, document.encode())
+
+
 @pytest.mark.parametrize("undisclosed", ["mask", "tokenise"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_masks_and_tokens_are_the_same(lua: LuaViews, undisclosed: Undisclosed, seed: int) -> None:

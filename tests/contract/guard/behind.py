@@ -134,6 +134,7 @@ class Behind:
         self._serving = threading.Thread(target=self._app.serve_forever, args=(0.01,))
         self._serving.start()
         self._connections: dict[str, wire.Frames] = {}
+        self._envoy: subprocess.Popen[bytes] | None = None
         try:
             self._address = self._start(folder, str(folder / "tokens.key"))
         except BaseException:
@@ -195,8 +196,9 @@ class Behind:
     def close(self) -> None:
         for connection in self._connections.values():
             connection.close()
-        self._envoy.kill()
-        self._envoy.wait()
+        if self._envoy is not None:  # None where its configuration could not be made
+            self._envoy.kill()
+            self._envoy.wait()
         self._app.shutdown()
         self._app.server_close()
         self._serving.join()

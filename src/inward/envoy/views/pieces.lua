@@ -153,7 +153,7 @@ array = function(s, at, place, depth, view, to)
 end
 
 -- Return what is shown of one document, nil where a key stands twice in an object that is looked into.
-local function document(s, place, view)
+local function in_pieces(s, place, view)
   local to = {pieces = {}, count = 0, known = {}, objects = 0}
   local at, c = after_space(s, 1)
   to.from = at
@@ -167,4 +167,4 @@ local function document(s, place, view)
   return concat(to.pieces, "", 1, to.count)
 end
 
-return {MAX_DEPTH = MAX_DEPTH, document = document}
+return {MAX_DEPTH = MAX_DEPTH, in_pieces = in_pieces}

@@ -25,7 +25,7 @@ end
 local START, ROUNDS = fractions(8, 1 / 2), fractions(64, 1 / 3)
 local schedule = {}
 
--- Return the eight words of the state after the block whose words are the first sixteen of `w`; the others are filled in.
+-- Return the state after the block whose words are the first sixteen of `w`; the others are filled in.
 local function compressed(state, w)
   for i = 17, 64 do
     local x, y = w[i - 15], w[i - 2]

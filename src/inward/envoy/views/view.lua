@@ -1,7 +1,7 @@
 -- Views: what a caller sees of a JSON document. The rules are those of `inward.guard.bodies.view`, and the bytes too.
 --
--- A place says what is done with a value: it is looked into (`LOOK`), or withheld in one of four ways. Here documents are
--- shown value by value, as `pieces.lua` cannot do it where a key stands twice.
+-- A place says what is done with a value: it is looked into (`LOOK`), or withheld in one of four ways. Documents in which
+-- a key stands twice are shown here, value by value; all others by `pieces.lua`.
 
 local json, instead, pieces = ...
 local after_space, fail, quoted, text_end, text_of, value_end =
@@ -110,7 +110,7 @@ end
 local function document(s, place, view)
   if place then
     local before = #view.cut
-    local found = pieces.document(s, place, view)
+    local found = pieces.in_pieces(s, place, view)
     if found then return found end
     for each = #view.cut, before + 1, -1 do view.cut[each] = nil end
   end
