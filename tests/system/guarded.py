@@ -26,7 +26,7 @@ from inward.authority.keys import FolderKeyStore
 from inward.control.layout import Layout
 from inward.control.run.services import envoy_name
 from inward.control.running import RunningService, load_running, parse_address
-from inward.record.call import Call
+from inward.record.call import Call, Gap
 from inward.record.reader import read_calls, read_entries
 
 if TYPE_CHECKING:
@@ -276,8 +276,8 @@ class Guarded:
         """Return the whole record."""
         return list(read_calls(self.layout.record))
 
-    def gaps(self) -> list[Any]:
-        return [entry for entry in read_entries(self.layout.record) if not isinstance(entry, Call)]
+    def gaps(self) -> list[Gap]:
+        return [entry for entry in read_entries(self.layout.record) if isinstance(entry, Gap)]
 
     def recorded(self, answer: wire.Answer) -> Call:
         """Wait for the call that was answered so."""

@@ -234,7 +234,8 @@ class PathTemplate:
     def resembling(self) -> PathTemplate:
         """What matches all that `respelled` does, and whatever else can stand in the places of the variables.
 
-        Some application may take `/orders/7;a` or `/orders/7%0A` for `/orders/{id}`.
+        Some application may take `/orders/7;a` or `/orders/7%0A` for `/orders/{id}`. The expression matches a little
+        more than that: it takes the last digit of an encoded character for the first of a literal.
         """
         return self._in_any_spelling("[^/]+")
 

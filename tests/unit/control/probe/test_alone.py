@@ -49,8 +49,10 @@ def service(policy: Policy, system: Path) -> Service:
 
 def looked(system: Path, policy: Policy, service: Service, seconds: float = 30.0) -> Outcome:
     given = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "INWARD_CA_PASSPHRASE": "secret"}
+    before = set(psutil.Process().children(recursive=True))  # those of other tests
     outcome = asyncio.run(look_alone(system, policy, service, given, seconds))
-    assert [each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE] == []
+    left = set(psutil.Process().children(recursive=True)) - before
+    assert [each for each in left if each.status() != psutil.STATUS_ZOMBIE] == []
     return outcome
 
 
