@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inward.authority.signing import open_signer
+from inward.errors import InwardError
 from inward.record.audit.notary import LogChangedError, Notary
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Signing:
-    """Signs the record of one system. Raises `InwardError` where the key cannot be opened."""
+    """Signs the record of one system. Where that cannot begin, or the record was changed, it is told and not done."""
 
     def __init__(
         self,
@@ -32,20 +33,28 @@ class Signing:
     ) -> None:
         self._recorder = recorder
         self._told = told
-        self._changed = False
-        signer = open_signer(layout.state, trust_domain, passphrase)
-        self._notary = Notary(layout.record, signer, layout.signed)
+        self._notary: Notary | None = None
+        try:
+            signer = open_signer(layout.state, trust_domain, passphrase)
+            self._notary = Notary(layout.record, signer, layout.signed)
+        except (InwardError, OSError) as error:
+            self._end(error)
 
     def sign(self) -> None:
         """Sign what is durable now. Raises `RecordError` where the disk refuses; it may be tried again."""
-        if self._changed:
+        if self._notary is None:
             return
         try:
             self._notary.advance(*self._recorder.durable())
             self._notary.sign(datetime.now(UTC))
         except LogChangedError as error:
-            self._changed = True
-            self._told(f"the record is not signed any more: {error.message}; see `inward audit verify`")
+            self._notary = None
+            self._end(error)
+
+    def _end(self, error: InwardError | OSError) -> None:
+        why = f"{error.message}" if isinstance(error, InwardError) else error.strerror
+        hint = f" ({error.hint})" if isinstance(error, InwardError) and error.hint else ""
+        self._told(f"the record is not signed: {why}{hint}; see `inward audit verify`")
 
     async def keep(self, seconds: float) -> None:
         """Sign for as long as this runs, every so many seconds."""
