@@ -18,7 +18,16 @@ from inward.guard.bodies.answer import MAX_BYTES
 from inward.guard.current import serving
 from inward.guard.grpc.calls import Calls, Details
 from inward.guard.grpc.exchange import CallRefusedError, Exchange, with_verdict
-from inward.guard.grpc.server import NOT_READ, NOT_SERVED, NOT_WRITTEN, behaviour_of, guarded, read_by, written_by
+from inward.guard.grpc.server import (
+    NOT_READ,
+    NOT_SERVED,
+    NOT_WRITTEN,
+    KeptContext,
+    behaviour_of,
+    guarded,
+    read_by,
+    written_by,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -169,19 +178,13 @@ class _Requests:
         return await self._guarding.accepted(await self._messages.__anext__())
 
 
-class GuardedContext:
+class GuardedContext(KeptContext):
     """The context that a handler is given: `grpc.aio.ServicerContext`, but for what would go past the guard."""
 
     def __init__(self, context: Context, exchange: Exchange, handler: Handler, method: str) -> None:
-        self._context = context
-        self._exchange = exchange
+        super().__init__(context, exchange)
         self._handler = handler
         self._method = method
-        self._head_sent = False
-        self._aborted = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._context, name)
 
     async def read(self) -> Message:
         """Return the next message of the request, or `grpc.aio.EOF`."""
@@ -202,19 +205,6 @@ class GuardedContext:
         self._exchange.keep_initial(initial_metadata)
         if self._exchange.streamed:
             await self._send(self._exchange.head())
-
-    def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
-        """Set the metadata that follows the answer."""
-        self._context.set_trailing_metadata(self._exchange.metadata(trailing_metadata))
-
-    def set_code(self, code: grpc.StatusCode) -> None:
-        """Set the status."""
-        self._exchange.status = code
-        self._context.set_code(code)
-
-    def set_details(self, details: str) -> None:
-        """Set the text of the status."""
-        self._context.set_details(self._exchange.details(details))
 
     async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Metadata = ()) -> NoReturn:
         """End the call with a status."""

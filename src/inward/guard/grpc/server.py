@@ -190,8 +190,8 @@ def written_by(handler: Handler, message: Message) -> bytes:
     return written
 
 
-class GuardedContext:
-    """The context that a handler is given: `grpc.ServicerContext`, but for what would go past the guard."""
+class KeptContext:
+    """What is alike in the contexts of both kinds of server: what is set is held to the guard's rules."""
 
     def __init__(self, context: Context, exchange: Exchange) -> None:
         self._context = context
@@ -201,12 +201,6 @@ class GuardedContext:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._context, name)
-
-    def send_initial_metadata(self, initial_metadata: Metadata) -> None:
-        """Send the head of the answer, or keep it until it is known what is to be recorded with it."""
-        self._exchange.keep_initial(initial_metadata)
-        if self._exchange.streamed:
-            self._send(self._exchange.head())
 
     def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
         """Set the metadata that follows the answer."""
@@ -220,6 +214,16 @@ class GuardedContext:
     def set_details(self, details: str) -> None:
         """Set the text of the status."""
         self._context.set_details(self._exchange.details(details))
+
+
+class GuardedContext(KeptContext):
+    """The context that a handler is given: `grpc.ServicerContext`, but for what would go past the guard."""
+
+    def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        """Send the head of the answer, or keep it until it is known what is to be recorded with it."""
+        self._exchange.keep_initial(initial_metadata)
+        if self._exchange.streamed:
+            self._send(self._exchange.head())
 
     def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Metadata = None) -> NoReturn:
         """End the call with a status."""
