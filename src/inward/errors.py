@@ -32,6 +32,11 @@ class InwardError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def advice(self) -> str:
+        """The message, and in brackets what to do about it."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class BadInputError(InwardError):
     """What a person gave (an argument, a file) cannot be used."""

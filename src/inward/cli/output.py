@@ -169,8 +169,7 @@ def print_error(error: InwardError) -> None:
         for mistake in error.mistakes:
             remark(printable(str(mistake)))
         return
-    hint = f" ({error.hint})" if error.hint else ""
-    remark(Text.assemble(("inward: ", "red"), printable(error.message + hint)))
+    remark(Text.assemble(("inward: ", "red"), printable(error.advice)))
 
 
 def print_event(event: Event, *, as_json: bool) -> None:

@@ -7,7 +7,6 @@ being done because it cannot be noted, which is told then: a compromised service
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ import msgspec
 
 from inward.envoy.log_folder import LogFolder
 from inward.errors import InwardError
-from inward.identity.private_files import private_folder
+from inward.identity.private_files import one_at_a_time, private_folder
 from inward.record.call import Act, DamagedLineError, parse_entry, timestamp
 
 if TYPE_CHECKING:
@@ -42,8 +41,7 @@ def note_act(
     line = msgspec.json.encode(act) + b"\n"
     try:
         folder = LogFolder(private_folder(layout.log(SERVICE)), KIND)
-        with open(folder.path / "acts.lock", "ab", opener=_private) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with one_at_a_time(folder.path / "acts.lock"):
             number = folder.current()
             if number is None or not folder.file(number).exists():
                 number = folder.switch()
@@ -79,9 +77,10 @@ def changes_of(old: Policy, new: Policy) -> list[tuple[str, str, str]]:
             found.append(("mode", name, f"{before.mode} to {service.mode}"))
     for name, operation in new.catalog.operations.items():
         earlier = old.catalog.operations.get(name)
-        same = earlier is None or earlier.mode is operation.mode
-        if not same and operation.mode is not new.catalog.services[operation.service].mode:
-            found.append(("mode", name, f"{earlier.mode if earlier else ''} to {operation.mode}"))
+        if earlier is None or earlier.mode is operation.mode:
+            continue
+        if operation.mode is not new.catalog.services[operation.service].mode:  # else the service's own act says it
+            found.append(("mode", name, f"{earlier.mode} to {operation.mode}"))
     return found
 
 
@@ -110,7 +109,3 @@ def _append(folder: LogFolder, number: int, line: bytes) -> None:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)

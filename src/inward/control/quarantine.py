@@ -6,9 +6,6 @@ contained while everything else is broken. It only ever removes access.
 
 from __future__ import annotations
 
-import fcntl
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,14 +13,15 @@ import msgspec
 from inward.envoy.folder import EnvoyFolder
 from inward.envoy.resources.rbac import quarantine as quarantine_filter
 from inward.errors import InwardError
-from inward.identity.private_files import read_private, write_private
+from inward.identity.private_files import one_at_a_time, read_private, write_private
 from inward.identity.spiffe_id import SpiffeID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from inward.catalog.model import Catalog
     from inward.control.layout import Layout
+
+
+_LOCK = "quarantine.lock"
 
 
 class Quarantined(msgspec.Struct, frozen=True):
@@ -53,19 +51,9 @@ def load_quarantine(layout: Layout) -> dict[str, Quarantined]:
         ) from error
 
 
-@contextmanager
-def _one_at_a_time(layout: Layout) -> Iterator[None]:
-    descriptor = os.open(layout.state / "quarantine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def change_quarantine(layout: Layout, catalog: Catalog, add: Quarantined | None, release: str | None) -> list[str]:
     """Add or release a service, and put the new list into every Envoy there is; return whose files changed."""
-    with _one_at_a_time(layout):
+    with one_at_a_time(layout.state / _LOCK):
         entries = load_quarantine(layout)
         if add is not None:
             entries.setdefault(add.service, add)
@@ -77,7 +65,7 @@ def change_quarantine(layout: Layout, catalog: Catalog, add: Quarantined | None,
 
 def apply_quarantine(layout: Layout, catalog: Catalog) -> list[str]:
     """Put the list as it is into every Envoy there is; return whose files changed."""
-    with _one_at_a_time(layout):
+    with one_at_a_time(layout.state / _LOCK):
         return _apply(layout, catalog, load_quarantine(layout))
 
 

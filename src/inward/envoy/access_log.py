@@ -7,7 +7,7 @@ from a handshake that was verified, or, at an egress, from whose egress it is.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,6 +27,7 @@ from inward.envoy.views.source import (
 from inward.errors import InwardError
 from inward.policy.decision import Reason
 from inward.record.call import Call
+from inward.record.log_line import LogLine
 from inward.record.verdict import HEADER, Verdict, parse_verdict
 
 if TYPE_CHECKING:
@@ -92,36 +93,7 @@ CONNECTION_FIELDS = {
 }
 
 
-class _Line(msgspec.Struct):
-    """A line as Envoy writes it; fields that do not apply are null."""
-
-    e: Literal["i", "e", "c"]
-    t: str
-    id: str | None = None
-    m: str | None = None
-    p: str | None = None
-    s: int | None = None
-    gs: int | None = None
-    f: str | None = None
-    d: str | None = None
-    us: int | None = None
-    bi: int | None = None
-    bo: int | None = None
-    tp: str | None = None
-    peer: str | None = None
-    op: str | None = None
-    v: str | None = None
-    en: str | None = None
-    sn: str | None = None
-    slow: str | None = None
-    g: str | None = None
-    w: str | None = None
-    a: str | None = None
-    ub: int | None = None
-    peer_address: str | None = None
-
-
-_decoder = msgspec.json.Decoder(_Line)
+_decoder = msgspec.json.Decoder(LogLine)
 # A later version (all but `ff`) may have more fields behind the four.
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
@@ -174,7 +146,7 @@ def _reason(name: str) -> tuple[str, tuple[str, ...]]:
     return reason, tuple(ids.split(",")) if ids else ()
 
 
-def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call:
+def _ingress_call(entry: LogLine, service: str, catalog: Catalog, src: str) -> Call:
     caller = catalog.by_spiffe_id(entry.peer or "")
     observed = entry.en is None and entry.sn is not None
     # Without an action's name: refused before the authorization, or by it because there are no routes at all.
@@ -216,7 +188,7 @@ def _ingress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Cal
     return call if entry.g is None or entry.d != ANSWERED else _guarded_call(call, entry.g, catalog)
 
 
-def _viewed_call(call: Call, entry: _Line, catalog: Catalog) -> Call:
+def _viewed_call(call: Call, entry: LogLine, catalog: Catalog) -> Call:
     """Return the call with what its Envoy withheld of the answer."""
     said = parse_verdict(entry.w) if entry.w is not None else None
     verdict = said or Verdict()
@@ -273,7 +245,7 @@ def _unknown_caller(peer: str | None) -> str | None:
     return peer if peer is not None and peer.startswith("spiffe://") else None
 
 
-def _egress_call(entry: _Line, service: str, catalog: Catalog, src: str) -> Call | None:
+def _egress_call(entry: LogLine, service: str, catalog: Catalog, src: str) -> Call | None:
     if entry.d == ANSWERED:
         return None  # the callee's ingress tells this call
     if entry.ub and _HUNG_UP.intersection((entry.f or "").split(",")):

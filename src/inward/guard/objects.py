@@ -106,8 +106,8 @@ class ObjectQuestions:
         except Exception as error:  # whatever an attribute of the object raises
             self._refuse(_MISTAKEN)
             # whoever catches it, it is told
-            hint = f" ({error.hint})" if isinstance(error, InwardError) and error.hint else ""
-            _logger.error("`%s` cannot be decided about an object: %s%s", operation, error, hint)  # noqa: TRY400 - for people
+            why = error.advice if isinstance(error, InwardError) else error
+            _logger.error("`%s` cannot be decided about an object: %s", operation, why)  # noqa: TRY400 - for people
             if self._mode is Mode.ENFORCE:
                 raise
             return None

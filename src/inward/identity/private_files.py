@@ -112,6 +112,20 @@ def read_private(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes | None:
     return content
 
 
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, made where it is missing: one holder of all processes, and the next one waits.
+
+    Raises `OSError`.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Put `content` into the file `path` of an existing private folder: whole and synced, or not at all."""
     temporary = f".{path.name}.new"

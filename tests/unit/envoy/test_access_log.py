@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.envoy import shop
 
 from inward.catalog.model import DataClass
-from inward.envoy import access_log
 from inward.envoy.access_log import CONNECTION_FIELDS, EGRESS_FIELDS, INGRESS_FIELDS, LogLineError, parse_line, trace_id
 from inward.errors import Place
 from inward.policy.decision import Reason
 from inward.record.call import Call, Gap, encode_entry, parse_entry
+from inward.record.log_line import LogLine
 from inward.record.verdict import Verdict, encode_verdict
 
 CATALOG = shop.catalog(shop.service(shop.operation("/orders/{id}")), shop.service(name="checkout"))
@@ -388,7 +388,7 @@ def test_no_field_asks_for_what_must_not_be_logged() -> None:
     assert "%PATH(NQ)%" in asked
     assert not any("PEER" in value for value in CONNECTION_FIELDS.values())
     assert not any("PEER" in value for value in EGRESS_FIELDS.values())
-    known = {field.encode_name for field in msgspec.structs.fields(access_log._Line)}
+    known = {field.encode_name for field in msgspec.structs.fields(LogLine)}
     assert known >= {*INGRESS_FIELDS, *EGRESS_FIELDS, *CONNECTION_FIELDS}
 
 

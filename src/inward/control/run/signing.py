@@ -52,9 +52,8 @@ class Signing:
             self._end(error)
 
     def _end(self, error: InwardError | OSError) -> None:
-        why = f"{error.message}" if isinstance(error, InwardError) else error.strerror
-        hint = f" ({error.hint})" if isinstance(error, InwardError) and error.hint else ""
-        self._told(f"the record is not signed: {why}{hint}; see `inward audit verify`")
+        why = error.advice if isinstance(error, InwardError) else error.strerror
+        self._told(f"the record is not signed: {why}; see `inward audit verify`")
 
     async def keep(self, seconds: float) -> None:
         """Sign for as long as this runs, every so many seconds."""

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = configured(given.application, os.environ)
     except InwardError as error:
         # one line: it is the last one that `inward up` tells of a program that has ended
-        sys.stderr.write(f"error: {error.message}" + (f" ({error.hint})\n" if error.hint else "\n"))
+        sys.stderr.write(f"error: {error.advice}\n")
         return error.exit_code
     sys.stderr.write(f"{given.application} takes calls at https://{config.address} as {config.identity.spiffe_id}\n")
     server = uvicorn.Server(config)

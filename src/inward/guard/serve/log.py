@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from inward.errors import InwardError
 from inward.policy.decision import Reason
 from inward.record.call import timestamp
+from inward.record.log_line import LogLine
 from inward.record.verdict import Verdict, encode_verdict
 
 if TYPE_CHECKING:
@@ -34,29 +35,6 @@ class CallLogError(InwardError):
     """A call cannot be logged."""
 
     code = "call_log"
-
-
-class _Line(msgspec.Struct, omit_defaults=True):
-    """The fields of `inward.envoy.access_log` that a guard can fill."""
-
-    e: Literal["i", "c"]
-    t: str
-    id: str
-    m: str | None = None
-    p: str | None = None
-    s: int | None = None
-    d: str | None = None
-    us: int | None = None
-    bi: int | None = None
-    bo: int | None = None
-    tp: str | None = None
-    peer: str | None = None
-    op: str | None = None
-    v: str | None = None
-    en: str | None = None
-    sn: str | None = None
-    g: str | None = None
-    peer_address: str | None = None
 
 
 @dataclass(slots=True)
@@ -102,7 +80,7 @@ class CallLog:
             if admission.decision.allowed and admission.decision.policies:
                 granted += ":" + ",".join(admission.decision.policies)
         self._write(
-            _Line(
+            LogLine(
                 e="i",
                 t=timestamp(asked.time),
                 id=asked.reference,
@@ -126,7 +104,7 @@ class CallLog:
 
     def handshake(self, time: datetime, reference: str, why: str, address: str) -> None:
         """Log a connection that proved no identity. Nothing that its peer presented is taken for one."""
-        self._write(_Line(e="c", t=timestamp(time), id=reference, d=why, peer_address=address))
+        self._write(LogLine(e="c", t=timestamp(time), id=reference, d=why, peer_address=address))
 
     def close(self) -> None:
         """Close the file."""
@@ -146,7 +124,7 @@ class CallLog:
             ) from error
         self._torn = False
 
-    def _write(self, line: _Line) -> None:
+    def _write(self, line: LogLine) -> None:
         try:
             content = msgspec.json.encode(line) + b"\n"
         except UnicodeEncodeError as error:

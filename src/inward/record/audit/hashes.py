@@ -39,7 +39,7 @@ def level_file(folder: Path, level: int) -> Path:
 
 
 def leaves_file(folder: Path, segment: str) -> Path:
-    """Return where the hashes of the entries of a segment are that is not sealed."""
+    """Return where the hashes of the entries of a segment are."""
     return folder / FOLDER / f"{segment}.leaves"
 
 
@@ -95,9 +95,14 @@ class KeptNodes:
         return joined_pairs(self._leaves(begin, end))
 
 
+def each_hash(hashes: bytes) -> list[bytes]:
+    """Return the hashes of a row, one by one."""
+    return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+
+
 def joined_pairs(hashes: bytes) -> bytes:
     """Return the root over a full row of hashes: 1, 2, 4, 8, … of them."""
-    row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+    row = each_hash(hashes)
     while len(row) > 1:
         row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
     return row[0]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from inward.record.audit.hashes import leaves_file, read_hashes
+from inward.record.audit.hashes import each_hash, leaves_file, read_hashes
 from inward.record.disk import RecordError
-from inward.tlog.merkle import HASH_BYTES, leaf_hash
+from inward.tlog.merkle import leaf_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +62,6 @@ def _changed(folder: Path, part: Part, begin: int, end: int) -> list[int] | None
         now = [leaf_hash(line) for line, _ in islice(part.lines(), begin, end)]
     except (RecordError, OSError):
         return None
-    kept = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+    kept = each_hash(hashes)
     changed = [begin + at for at, (new, old) in enumerate(zip(now, kept, strict=False)) if new != old]
     return changed if len(now) == len(kept) and len(changed) * 2 <= max(2, end - begin) else None

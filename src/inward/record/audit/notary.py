@@ -11,6 +11,7 @@ It only follows: an entry is durable before the notary reads it, and nothing wai
 from __future__ import annotations
 
 from datetime import UTC
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +25,6 @@ from inward.tlog.checkpoint import Checkpoint
 from inward.tlog.merkle import GrowingTree, leaf_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -43,7 +43,7 @@ class LogChangedError(RecordError):
 
 
 class Taken(msgspec.Struct):
-    """What was taken in of a segment, sealed since or not: the log's index of its first entry, and how much."""
+    """What was taken in of a segment: the log's index of its first entry, and how much."""
 
     first: int
     count: int = 0
@@ -58,6 +58,10 @@ class State(msgspec.Struct):
     edge: list[str] = []
     segments: dict[str, Taken] = {}
 
+    def tree(self) -> GrowingTree:
+        """Return the tree, to go on with. Raises `ValueError` where the edge is none of that size."""
+        return GrowingTree(self.size, tuple(bytes.fromhex(each) for each in self.edge))
+
 
 def load_state(folder: Path) -> State:
     """Return the state of the log of the record in `folder`. Raises `RecordError`."""
@@ -65,7 +69,7 @@ def load_state(folder: Path) -> State:
     try:
         with path.open("rb") as file:
             state = msgspec.json.decode(file.read(_MAX_BYTES), type=State)
-        GrowingTree(state.size, tuple(bytes.fromhex(each) for each in state.edge))
+        state.tree()
     except FileNotFoundError:
         return State()
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -120,7 +124,7 @@ class Notary:
         """Sign how far the log has come, durably; return the checkpoint, or None where that is signed already."""
         if self._state.size == self._signed:
             return None
-        tree = self._tree()
+        tree = self._state.tree()
         more = (f"time {timestamp(moment.astimezone(UTC))}",)
         checkpoint = Checkpoint(self._signer.verifier.name, tree.size, tree.root(), more)
         path = self._folder / CHECKPOINTS / f"{tree.size:020d}"
@@ -133,9 +137,6 @@ class Notary:
         self._signed = tree.size
         return checkpoint
 
-    def _tree(self) -> GrowingTree:
-        return GrowingTree(self._state.size, tuple(bytes.fromhex(each) for each in self._state.edge))
-
     def _read(self, segment: Segment, end: int) -> None:
         known = self._state.segments.get(segment.path.name) or Taken(self._state.size)
         if known.size > end:
@@ -144,13 +145,13 @@ class Notary:
             return
         with segment.path.open("rb") as file:
             while known.size < end:
-                known = self._take_in(segment, known, _some(read_lines(file, known.size, end)))
+                known = self._take_in(segment, known, list(islice(read_lines(file, known.size, end), LINES_AT_ONCE)))
 
     def _take_in(self, segment: Segment, known: Taken, lines: list[tuple[bytes, int]]) -> Taken:
         """Put some lines of a segment into the log, and make that durable."""
         if not lines:
             raise LogChangedError(f"`{segment.path.name}` ends in the middle of a line")
-        tree = self._tree()
+        tree = self._state.tree()
         size = tree.size
         hashes: dict[int, list[bytes]] = {level: [] for level in (0, *LEVELS)}
         for line, _ in lines:
@@ -167,7 +168,3 @@ class Notary:
         self._disk.store(self._folder / FOLDER / STATE, msgspec.json.encode(state))
         self._state = state
         return known
-
-
-def _some(lines: Iterator[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
-    return [found for found, _ in zip(lines, range(LINES_AT_ONCE), strict=False)]

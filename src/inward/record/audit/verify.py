@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inward.record.audit.hashes import HashesError, joined_pairs, leaves_file, level_file, read_hashes
+from inward.record.audit.hashes import HashesError, each_hash, joined_pairs, leaves_file, level_file, read_hashes
 from inward.record.audit.locate import Damage, locate
 from inward.record.audit.notary import CHECKPOINTS
 from inward.record.audit.parts import list_parts
@@ -86,11 +86,6 @@ def _load_one(path: Path, verifier: Verifier, damages: list[Damage]) -> Checkpoi
     return checkpoint
 
 
-def _head(head: Path | None, verifier: Verifier) -> tuple[Checkpoint | None, list[Damage]]:
-    damages: list[Damage] = []
-    return _load_one(head, verifier, damages) if head is not None and head.exists() else None, damages
-
-
 def verify_record(
     folder: Path, verifier: Verifier, head: Path | None = None, watch: Callable[[int, int], None] | None = None
 ) -> Verified:
@@ -99,9 +94,11 @@ def verify_record(
     `watch` is told how many entries are read, of how many. `head` is the copy of the last checkpoint, which lies
     elsewhere. Raises `RecordError` where nothing can be read.
     """
-    newest, of_head = _head(head, verifier)  # before the others: it is written after them
-    checkpoints, damages = load_checkpoints(folder, verifier)
-    damages = of_head + damages
+    damages: list[Damage] = []
+    # Before the others: it is written after them.
+    newest = _load_one(head, verifier, damages) if head is not None and head.exists() else None
+    checkpoints, more = load_checkpoints(folder, verifier)
+    damages += more
     if newest is not None and newest not in checkpoints:
         why = f"the record was signed up to entry {newest.size}, and that checkpoint is not there: it was put back"
         damages.append(Damage(None, None, None, why))
@@ -134,7 +131,7 @@ class _Walk:
         self._pending = checkpoints[::-1]
         self._of_entries = GrowingTree()  # over blocks, by what the entries say
         self._of_kept = GrowingTree()  # over blocks, by the hashes that are kept
-        self._differing: list[tuple[int, bytes]] = []  # blocks since the last checkpoint that was right
+        self._differing: list[int] = []  # blocks since the last checkpoint that was right
         self._good = 0  # the size of that checkpoint
         self._lost = False  # whether nothing behind here can be verified
 
@@ -177,7 +174,7 @@ class _Walk:
             except HashesError:
                 yield from [None] * (end - at)
             else:
-                yield from (hashes[each : each + HASH_BYTES] for each in range(0, len(hashes), HASH_BYTES))
+                yield from each_hash(hashes)
 
     def _of_part(self, part: Part) -> Iterator[bytes | None]:
         count, end = 0, 0
@@ -209,7 +206,7 @@ class _Walk:
         there = [leaf for leaf in block if leaf is not None]
         found = joined_pairs(b"".join(there)) if len(there) == BLOCK else None
         if found is not None and kept is not None and found != kept:
-            self._differing.append((number, kept))
+            self._differing.append(number)
         either = found or kept or bytes(HASH_BYTES)
         self._of_entries.append(either)
         self._of_kept.append(kept or either)
@@ -226,12 +223,12 @@ class _Walk:
 
     def _judge(self, checkpoint: Checkpoint, rest: list[bytes]) -> None:
         if _root(self._of_entries, rest) == checkpoint.root:
-            for number, _ in self._differing:
+            for number in self._differing:
                 name = level_file(self._folder, 8).relative_to(self._folder).as_posix()
                 why = "a hash that is kept of the entries was changed; the entries are as they were signed"
                 self.damages.append(Damage(number * BLOCK, (number + 1) * BLOCK, name, why))
         elif _root(self._of_kept, rest) == checkpoint.root:
-            for number, _ in self._differing:
+            for number in self._differing:
                 self.damages += locate(self._folder, self._parts, number * BLOCK, (number + 1) * BLOCK)
             self._of_entries = GrowingTree(self._of_kept.size, self._of_kept.edge)
         else:
