@@ -35,6 +35,7 @@ from inward.viewing.head import NOT_ASKED_FOR
 if TYPE_CHECKING:
     from inward.guard.bodies.answer import Answer
     from inward.guard.core import Admission, Core
+    from inward.guard.serve.arrival import Arrival
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -108,8 +109,8 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": ""})  # which is a 403 before it is accepted
 
     async def _serve(self, core: Core, scope: Scope, receive: Receive, send: Send) -> None:
-        admission = core.admit(_inbound(scope), datetime.now(UTC))
         arrival = arrival_of(scope)
+        admission = core.admit(_inbound(scope, arrival), datetime.now(UTC))
         if arrival is not None and self._bundle is not None:
             arrival.decided(admission, self._bundle.version)
         if admission.search is not None and not admission.refused:
@@ -253,9 +254,9 @@ def _version(scope: Scope) -> tuple[int, ...]:
         return (2, 0)
 
 
-def _inbound(scope: Scope) -> Inbound:
+def _inbound(scope: Scope, arrival: Arrival | None) -> Inbound:
     forwarded: list[str] = []
-    reference, traceparent = "", None
+    reference, traceparent, probe = "", None, False
     passed: list[tuple[str, str]] = []
     for name, value in scope["headers"]:
         if name in _PASSED_ON:
@@ -266,6 +267,8 @@ def _inbound(scope: Scope) -> Inbound:
             reference = value.decode("latin-1")
         elif name == b"traceparent":
             traceparent = value.decode("latin-1")
+        elif name == _PROBE:
+            probe = True
     return Inbound(
         method=scope["method"],
         path=_path(scope),
@@ -274,8 +277,8 @@ def _inbound(scope: Scope) -> Inbound:
         private=_is_private(scope),
         reference=reference,
         traceparent=traceparent,
-        probe=_is_question(scope),
-        verified=arrival.peer if (arrival := arrival_of(scope)) is not None else None,
+        probe=probe,
+        verified=arrival.peer if arrival is not None else None,
         passed=tuple(passed),
     )
 
