@@ -7,6 +7,7 @@ line that cannot be read is one `DamagedLineError`, whatever is wrong with it.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -15,25 +16,32 @@ import msgspec
 from inward.errors import InwardError
 
 MAX_LINE_BYTES = 4 << 20  # of one entry, with its line feed: four times the longest line that a log may hold
+_NAME = re.compile(r"\{([^{}/]*)\}")  # of a parameter, in a template
 DETAIL_CHARACTERS = 256  # of what was lost, kept in a gap
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the record.
 
-    `path` has no query. Identities are the verified ones: a name that was only claimed is never stored as
-    `caller`. `decision` is what the policy says; in observe mode a refused call was let through all the same,
-    so `carried_out` says what happened. `src` is where the line came from (a `record.position.Position` as
-    text: the log file and the offset of the line's end), which is what makes every call appear exactly once.
+    `path` has no query. Where the operation is known it is the template of the operation, and `parameters` has what
+    stood in the place of each name, percent-encoded as it came; what is not kept is not in there.
+
+    Identities are the verified ones: a name that was only claimed is never stored as `caller`. `decision` is what the
+    policy says; in observe mode a refused call was let through all the same, so `carried_out` says what happened.
+    `src` is where the line came from (a `record.position.Position` as text: the log file and the offset of the line's
+    end), which is what makes every call appear exactly once.
     """
 
     time: str  # RFC 3339, UTC, milliseconds: when the request arrived
     id: str  # the reference that a refused caller is given
     caller: str | None = None  # service name; a SPIFFE ID where the catalog has no such service
     callee: str | None = None
+    user: str | None = None  # the end user, where the callee verified one
+    address: str | None = None  # of the peer, without a port
     operation: str | None = None  # `service:name`
     method: str | None = None
     path: str | None = None
+    parameters: dict[str, str] = {}
     decision: Literal["allow", "deny"]
     carried_out: Literal["allow", "deny"]
     reason: str  # a `Reason` code
@@ -47,10 +55,18 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes_in: int | None = None
     bytes_out: int | None = None
     trace: str | None = None  # trace id of the W3C traceparent
+    span: str | None = None  # its parent id: the span of the caller that this call belongs to
     withheld: tuple[str, ...] = ()  # data classes that the guard cut out of the answer; in mode observe, would look for
     sent: tuple[str, ...] = ()  # data classes in the request, for which it is refused: not disclosed to the callee
     detail: str | None = None  # for operators: what the enforcer said of a refusal
     src: str | None = None
+
+    @property
+    def full_path(self) -> str | None:
+        """The path as it came, as far as it is kept: a parameter that is not shows as its name, `/orders/{id}`."""
+        if self.path is None or not self.parameters:
+            return self.path
+        return _NAME.sub(lambda found: self.parameters.get(found[1], found[0]), self.path)
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="gap"):

@@ -13,7 +13,7 @@ import pytest
 from inward.control.acts import KIND, SERVICE, ActError, account, changes_of, note_act, parse_act
 from inward.control.bundle import load_policy
 from inward.control.layout import Layout
-from inward.control.run.intake import Intake
+from inward.control.recording.intake import Intake
 from inward.identity.private_files import private_folder
 from inward.record.call import Act, Call, Gap
 from inward.record.reader import Filter, read_calls, read_entries

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from inward.catalog.model import Service
     from inward.control.bundle import Policy
     from inward.control.layout import Layout
+    from inward.control.recording.intake import Intake
     from inward.control.run.enforcement import Enforcement
     from inward.control.run.gate import Gates
     from inward.control.run.identities import Identities
-    from inward.control.run.intake import Intake
     from inward.control.running import RunningService
     from inward.control.settings import Settings
 

@@ -18,17 +18,17 @@ from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore, KeyStore, SealedKeyStore
 from inward.control.acts import ActError, account, changes_of, note_act
 from inward.control.bundle import BundleError, Policy, SystemReader, load_bundle, store_bundle
+from inward.control.recording.intake import Intake
+from inward.control.recording.signing import Signing
 from inward.control.run import services as parts
 from inward.control.run.enforcement import Enforcement
 from inward.control.run.events import Event, Told, mistakes_event
 from inward.control.run.fleet import Fleet, Keepers, process_names, served
 from inward.control.run.gate import Gates
 from inward.control.run.identities import Identities
-from inward.control.run.intake import Intake
 from inward.control.run.limits import require_watches
 from inward.control.run.ports import require_free
 from inward.control.run.process import last_line
-from inward.control.run.signing import Signing
 from inward.control.run.supervisor import Supervisor
 from inward.control.running import Running, load_running
 from inward.control.sampling.process import MISSING, can_sample

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from tests.unit.envoy import shop
 
-from inward.control.run import intake as module
-from inward.control.run.intake import Intake
+from inward.control.recording import intake as module
+from inward.control.recording.intake import Intake
 from inward.control.run.services import prepare_folders
 from inward.envoy.log_folder import LogFolder
 from inward.envoy.tail import GRACE_SECONDS

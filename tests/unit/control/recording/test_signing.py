@@ -11,7 +11,7 @@ from tests.unit.record.audit.log import call
 
 from inward.authority.signing import load_verifier
 from inward.control.layout import Layout
-from inward.control.run.signing import Signing
+from inward.control.recording.signing import Signing
 from inward.identity.private_files import private_folder
 from inward.record.audit.notary import load_state
 from inward.record.audit.verify import verify_record
