@@ -37,7 +37,7 @@ bench: $(READY)  ## measure, side by side in one run
 
 lock: $(READY)  ## renew requirements.txt (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--no-annotate --group test --group check --group examples --group bench --extra spotting --extra grpc --extra httpx pyproject.toml build-requirements.in -o requirements.txt
+		--no-annotate --group test --group check --group examples --group bench --all-extras pyproject.toml build-requirements.in -o requirements.txt
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -84,7 +84,7 @@ def measure() -> tuple[Series, Series]:
 
 def _prove(series: Series, record: Path, count: int) -> None:
     parts = list_parts(record)
-    nodes = KeptNodes(record, lambda begin, end: leaves_of(record, parts, begin, end))
+    nodes = KeptNodes(record, lambda begin, end: leaves_of(parts, begin, end))
     started = time.perf_counter()
     for number in range(PROOFS):
         prove_inclusion(number * 7919 % count, count, nodes)

@@ -93,7 +93,7 @@ def test_the_example_of_the_policy_page_is_valid_and_needs_no_slow_path(tmp_path
 
 
 def test_the_example_of_the_system_page_is_read(tmp_path: Path) -> None:
-    [system] = blocks("docs/system-folder.md", "yaml")
+    system, record = blocks("docs/system-folder.md", "yaml")
     (tmp_path / "apis").mkdir()
     (tmp_path / "apis" / "orders.yaml").write_text(ORDERS)
     overlay = "overlay: 1.0.0\nactions: [{target: $.info, update: {x-read: true}}]"
@@ -105,6 +105,10 @@ def test_the_example_of_the_system_page_is_read(tmp_path: Path) -> None:
     assert catalog.users is not None
     assert catalog.operations["orders:listOrders"].mode.value == "observe"
     assert catalog.data_classes["pii.email"].parent == "pii"
+    assert catalog.privacy.users == "hash"
+    (tmp_path / "inward.yaml").write_text(system[: system.index("record:")] + record)
+    privacy = load_policy(tmp_path).catalog.privacy
+    assert (privacy.addresses, privacy.of("orders:getOrder").addresses, privacy.hash_days) == ("drop", "keep", 30)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -86,7 +86,9 @@ class Load:
 
         def found() -> Counter[tuple[str, str]]:
             calls = self._system.calls()
-            return Counter((call.path, call.enforcer) for call in calls if call.path and self.nonce in call.path)
+            return Counter(
+                (call.full_path, call.enforcer) for call in calls if call.full_path and self.nonce in call.full_path
+            )
 
         def paths() -> Counter[str]:
             return Counter(path for path, _ in found())

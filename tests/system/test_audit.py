@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.system.company import SMALL
 from tests.system.guarded import INWARD, eventually
 from tests.system.load import Load
 
-from inward.record.reader import Filter, read_entries
+from inward.identity.private_files import private_folder
+from inward.record.call import Call, timestamp
+from inward.record.filter import Filter
+from inward.record.reader import read_entries
+from inward.record.recorder import Recorder
+from inward.record.sealed.files import list_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,3 +88,20 @@ def test_what_changes_decisions_is_recorded_with_the_calls(guard: Callable[..., 
     ]
     assert verified(system)["unsigned"] == 0
     assert "quarantine checkout by " in system.inward("calls", "--acts").stdout
+
+
+def test_what_is_finished_is_sealed_and_everything_reads_it(guard: Callable[..., Guarded]) -> None:
+    system = guard(SMALL, OFTEN)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    time = timestamp(yesterday)
+    old = [Call(time=time, id=f"old-{at}", decision="deny", carried_out="deny", reason="no_grant") for at in range(500)]
+    record = private_folder(system.layout.record)
+    with Recorder(record, now=lambda: yesterday) as recorder:
+        recorder.append(old)
+    system.start()
+    eventually("it is sealed", lambda: list_local(record) and not list(record.glob(f"calls-{yesterday.date()}-*")))
+    verified(system)
+    assert system.inward("calls", "--where", "id=old-77").stdout.count("old-77") == 1
+    counted = system.inward("calls", "--sql", "SELECT count(*) AS n FROM calls WHERE id LIKE 'old-%'", "--json")
+    assert json.loads(counted.stdout) == {"n": 500}
+    assert system.inward("audit", "fsck").returncode == 0

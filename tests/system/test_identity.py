@@ -45,7 +45,7 @@ def refused_handshake(company: Guarded, port: int) -> Call:
         lambda: [
             call
             for call in company.calls()
-            if call.method is None and call.detail and call.detail.startswith(f"127.0.0.1:{port} ")
+            if call.method is None and call.detail and call.detail.startswith(f"port {port}: ")
         ],
     )
     assert len(found) == 1

@@ -170,7 +170,10 @@ def test_trace_and_end_user_go_on_with_the_calls_of_a_handler(people: Guarded) -
     assert seen["traceparent"] != sent["traceparent"]
     people.recorded(answer)
     hops = eventually("two hops", lambda: len(found := [c for c in people.calls() if c.trace == trace]) == 2 and found)
-    assert {(call.caller, call.path) for call in hops} == {("till", "/people/onward"), ("people", "/people/headers")}
+    assert {(call.caller, call.full_path) for call in hops} == {
+        ("till", "/people/onward"),
+        ("people", "/people/headers"),
+    }
     state = [path for path in people.layout.state.rglob("*") if path.is_file()]
     assert [path for path in state if token.encode() in path.read_bytes()] == []
 

@@ -26,7 +26,7 @@ def test_an_allowed_call_has_every_field(company: Guarded) -> None:
     assert UUID.fullmatch(call.id)
     assert abs(datetime.fromisoformat(call.time).timestamp() - before.timestamp()) < 5
     assert (call.caller, call.callee, call.operation) == ("auditor", "orders", "orders:createOrder")
-    assert (call.method, call.path) == ("POST", "/orders")
+    assert (call.method, call.full_path) == ("POST", "/orders")
     assert (call.decision, call.carried_out, call.reason, call.mode) == ("allow", "allow", Reason.GRANTED, "enforce")
     assert (call.policies, call.enforcer) == (("auditors-do-all",), "ingress")
     assert call.policy_version == company.event("ready")["policy"]
@@ -121,7 +121,9 @@ def test_every_call_is_there_once(company: Guarded) -> None:
             assert answer.status == (200 if number % 2 else 403)
             expected[path, "allow" if number % 2 else "deny"] += 1
     found = company.recorded_since(count)
-    assert Counter((call.path or "", call.decision) for call in found if nonce in (call.path or "")) == expected
+    assert (
+        Counter((call.full_path or "", call.decision) for call in found if nonce in (call.full_path or "")) == expected
+    )
     assert len({call.id for call in found}) == len(found)
     assert len({call.src for call in found}) == len(found)
     assert company.gaps() == []
@@ -148,11 +150,11 @@ def test_a_caller_that_hangs_up_is_there_once(company: Guarded, way: str) -> Non
     caller = "reader" if way == "direct" else "checkout"
 
     def found() -> list[object]:
-        return [call for call in company.recorded_since(count) if call.path == path]
+        return [call for call in company.recorded_since(count) if call.full_path == path]
 
     eventually("the call in the record", found)
     time.sleep(0.3)  # for a second line, which must not come
-    (call,) = [call for call in company.recorded_since(count) if call.path == path]
+    (call,) = [call for call in company.recorded_since(count) if call.full_path == path]
     assert (call.caller, call.callee, call.operation) == (caller, "orders", READ_ONE)
     assert (call.decision, call.carried_out, call.reason) == ("allow", "allow", Reason.GRANTED)
     assert call.detail is not None

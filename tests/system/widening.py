@@ -68,7 +68,7 @@ def assert_nothing_widened(company: Guarded, attacks: Mapping[str, Callable[[], 
         assert call.caller == "reader", call
         if call.decision == "allow":
             assert call.operation == READ_ONE, call
-            assert MAY.match(call.path or "") is not None, call
+            assert MAY.match(call.full_path or "") is not None, call
         assert call.decision == call.carried_out, call
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from inward.catalog.privacy import Privacy
+from inward.catalog.retention import Keep
 from inward.catalog.shape import NO_ANSWERS, NOTHING, Answers, Shape
 from inward.errors import BadInputError
 
@@ -208,6 +210,8 @@ class Catalog:
     services: Mapping[str, Service]
     data_classes: Mapping[str, DataClass]
     users: UserTokens | None = None  # whose tokens prove who an end user is
+    privacy: Privacy = field(default_factory=Privacy)  # what the record keeps
+    keep: Keep = field(default_factory=Keep)  # and for how long
     operations: Mapping[str, Operation] = field(init=False)  # by id
 
     def __post_init__(self) -> None:

@@ -20,8 +20,10 @@ from inward.catalog.model import Address, Catalog, DataClass, InvalidAddressErro
 from inward.catalog.openapi.keeping import load_operations
 from inward.catalog.openapi.marks import NO_DATA
 from inward.catalog.openapi.operations import Modes
+from inward.catalog.privacy import load_privacy
 from inward.catalog.protobuf.methods import describes_methods, load_methods
 from inward.catalog.resolve import unambiguous
+from inward.catalog.retention import load_keep
 from inward.catalog.users import load_users
 from inward.identity.spiffe_id import InvalidSpiffeIDError, SpiffeID, parse_trust_domain
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from inward.errors import Mistake
 
 FILE = "inward.yaml"
-_KEYS = ("trust_domain", "services", "data", "users")
+_KEYS = ("trust_domain", "services", "data", "users", "alerts", "record")
 _SERVICE_KEYS = ("owner", "zone", "groups", "api", "overlay", "listen", "mode", "operations", "run", "guard", "sample")
 _SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label (RFC 1123 section 2.1), lower case
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -114,9 +116,13 @@ class _Reader:
         self._add_overlays(root)
         users = load_users(root, self.folder, trust_domain or "unknown")
         services = self._services(root, trust_domain or "unknown")  # read to find their mistakes
+        operations = {each.id: each for service in services.values() for each in service.operations}
+        privacy = load_privacy(root, self._data_names, operations if self.whole else None)
+        keep = load_keep(root)
         if trust_domain is None or not self.whole:
             return None
-        return Catalog(trust_domain, MappingProxyType(services), MappingProxyType(data_classes), users)
+        parts = (MappingProxyType(services), MappingProxyType(data_classes), users, privacy, keep)
+        return Catalog(trust_domain, *parts)
 
     def _trust_domain(self, root: Value) -> str | None:
         value = root.need("trust_domain", "such as `shop.internal`")

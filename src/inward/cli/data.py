@@ -21,7 +21,8 @@ from inward.insight.dataflow import flow_of, steps_of
 from inward.insight.exposure import Sightings, depth_of, exposures
 from inward.insight.picture import draw
 from inward.insight.withheld import Withholders
-from inward.record.reader import Filter, read_entries
+from inward.record.filter import Filter
+from inward.record.reader import read_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -243,11 +244,7 @@ def _follow(exposure: Exposure, catalog: Catalog, svg: Path | None, *, as_json: 
     """Print the flow of a class, and draw it."""
     flow = flow_of(exposure, catalog)
     if svg is not None:
-        try:
-            svg.write_text(draw(flow, catalog), encoding="utf-8")
-        except (OSError, ValueError) as error:
-            what = (isinstance(error, OSError) and error.strerror) or "it is no file name"
-            raise UnwritablePictureError(f"`{shown(str(svg))}` cannot be written: {what.lower()}") from None
+        write_picture(svg, draw(flow, catalog))
     if as_json:
         print_json(_flow_as_json(flow))
         return
@@ -257,6 +254,15 @@ def _follow(exposure: Exposure, catalog: Catalog, svg: Path | None, *, as_json: 
         print_line(_line(step, catalog))
     if svg is not None:
         remark(styled(f"drawn: {svg}", "dim"))
+
+
+def write_picture(svg: Path, picture: str) -> None:
+    """Write a picture into a file, or raise `UnwritablePictureError`."""
+    try:
+        svg.write_text(picture, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        what = (isinstance(error, OSError) and error.strerror) or "it is no file name"
+        raise UnwritablePictureError(f"`{shown(str(svg))}` cannot be written: {what.lower()}") from None
 
 
 def _line(step: Step, catalog: Catalog) -> Text:

@@ -21,14 +21,18 @@ from inward.control.checking.cache import load_known
 from inward.control.quarantine import load_quarantine
 from inward.control.readback import policy_in_force
 from inward.errors import BadInputError, ExitCode, InvalidSystemError
+from inward.insight.recorded import path_of
 from inward.policy.authoring.explain import Explanation
 from inward.policy.authoring.explain import explain as explain_call
 from inward.policy.authoring.targets import TargetExplainer
 from inward.policy.decision import Reason
-from inward.policy.request import Request, reads_of
+from inward.policy.request import Read, Request, reads_of
+from inward.record.call import HASHED
 from inward.record.reader import find_call
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from inward.catalog.model import Operation
     from inward.control.bundle import Policy
     from inward.control.layout import Layout
@@ -185,13 +189,19 @@ def _of_call(call: Call, policy: Policy, query: str | None) -> Explanation | Non
     cell = policy.engine.cell(call.caller, operation.id)
     reads = reads_of((*cell.permits, *cell.forbids), operation)
     unknown = query is None and any(where == "query" for where, _ in reads)
-    request = None if unknown or call.path is None else Request(call.caller, operation.id, call.path, query or "")
+    path = None if unknown or _not_kept(call, reads) else path_of(call, operation)
+    request = None if path is None else Request(call.caller, operation.id, path, query or "")
     return _explain(policy, call.caller, operation.id, datetime.fromisoformat(call.time), request)
+
+
+def _not_kept(call: Call, reads: Collection[Read]) -> list[str]:
+    """Return the names of the parameters that the record does not keep, of those that conditions read."""
+    return [name for name in call.not_kept if ("path", name) in reads]
 
 
 def _print_call(call: Call, policy: Policy | None, layout: Layout) -> None:
     route = f"{call.caller or 'somebody'} → {call.callee or '?'}"
-    request = f"  {call.method or ''} {call.path or ''}".rstrip()
+    request = f"  {call.method or ''} {call.full_path or ''}".rstrip()
     operation = f"  ({call.operation})" if call.operation else ""
     print_line(styled(f"{call.time}  {route}{request}{operation}", "bold"))
     print_line(verdict(call, policy))
@@ -202,6 +212,8 @@ def _print_call(call: Call, policy: Policy | None, layout: Layout) -> None:
         f"policy {call.policy_version}" if call.policy_version else "",
         f"answer {call.status}" if call.status else "no answer",
         f"{call.duration_us / 1000:.1f} ms" if call.duration_us is not None else "",
+        f"from {call.address}" if call.address else "",
+        f"for the user {call.user}" if call.user else "",
         f"trace {call.trace}" if call.trace else "",
     ]
     print_line(styled(", ".join(fact for fact in facts if fact), "dim"))
@@ -227,7 +239,11 @@ def _print_advice(call: Call, policy: Policy | None, layout: Layout) -> None:
         service = policy.catalog.services.get(call.callee)
         if service is None:
             return
-        near = [each for each in service.operations if call.path and each.template.match(call.path) is not None]
+        path = call.full_path
+        if path is None or path.startswith(HASHED):
+            print_line("its path is not kept in the record")
+            return
+        near = [each for each in service.operations if each.template.match(path) is not None]
         for each in near:
             print_line(f"that path is documented for {each.method} ({each.id}, {each.place})")
         if not near:
@@ -240,7 +256,15 @@ def _print_now(call: Call, explanation: Explanation, policy: Policy, option: str
     decision = explanation.decision
     operation = policy.catalog.operations[explanation.operation]
     print_line()
-    if decision is None:
+    cell = policy.engine.cell(explanation.caller, operation.id)
+    not_kept = _not_kept(call, reads_of((*cell.permits, *cell.forbids), operation))
+    if not_kept:
+        names = ", ".join(f"`{name}`" for name in not_kept)
+        print_line(
+            f"what the policies say now ({printable(names)} of the path is not kept in the record, so for one path: "
+            f"`inward explain{option} {explanation.caller} {operation.id} --path …`):"
+        )
+    elif decision is None:
         print_line("what the policies say now (the query is not recorded: give it with `--query`):")
     elif decision.allowed == (call.decision == "allow"):
         print_line("what the policies say now:")

@@ -34,7 +34,7 @@ def init(
     json: JSONOption = False,
 ) -> None:
     """Begin a system folder: an inward.yaml with two small services that run as they are."""
-    domain = parse_trust_domain(trust_domain or _domain_of(folder))
+    domain = parse_trust_domain(trust_domain or domain_of(folder))
     wanted = files(domain)
     there = [name for name in wanted if os.path.lexists(folder / name)]
     if there:
@@ -72,7 +72,7 @@ def init(
     print_line("then put your own services into inward.yaml")
 
 
-def _domain_of(folder: Path) -> str:
+def domain_of(folder: Path) -> str:
     """Return a trust domain that is named after a folder."""
     try:
         name = folder.resolve().name

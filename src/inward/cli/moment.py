@@ -33,3 +33,11 @@ def parse_moment(text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadInputError(f"`{shown(text)}` is no time", hint="write it as 2027-06-30T12:00:00Z") from None
+
+
+def parse_span(text: str) -> timedelta:
+    """Return how long `30s`, `15m`, `2h`, `7d`, `4w` is; raise `BadInputError` for all else."""
+    found = _AGO.fullmatch(text.strip())
+    if found is None:
+        raise BadInputError(f"`{shown(text)}` is no length of time", hint="write 30s, 15m, 2h, 7d or 4w")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -141,9 +141,16 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 
 def print_json_line(line: bytes) -> None:
-    """Print one line of JSON that is there already."""
-    sys.stdout.write(line.decode("utf-8").rstrip("\n") + "\n")
+    """Print one line of JSON that is there already; characters that cannot be seen are written as JSON escapes."""
+    text = line.decode("utf-8").rstrip("\n")
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(each if each.isprintable() else _json_escape(each) for each in text)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _json_escape(character: str) -> str:
+    return json.dumps(character)[1:-1] if character != "\x7f" else r"\u007f"
 
 
 def print_text(text: str) -> None:

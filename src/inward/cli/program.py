@@ -51,13 +51,39 @@ AUDIT_COMMANDS = {
     "check": "check such evidence, by the public key alone",
     "consistency": "that the record only grew since an older checkpoint",
 }
+# What is made of the record, and can be made anew.
+ROLLUP_COMMANDS = {
+    "verify": "that the rollups are what the record comes to",
+    "rebuild": "make the rollups anew from the record",
+}
+# In the order in which an alert is dealt with.
+ALERT_COMMANDS = {
+    "show": "one alert, its calls, and what to do",
+    "ack": "somebody has looked at an alert",
+    "mute": "tell nobody of some alerts, until a time",
+    "unmute": "end a mute before its time",
+    "rules": "what is watched, muted, and who is told",
+    "test": "check the settings and the rules of alerts",
+    "replay": "which alerts the record would have given rise to",
+}
+LISTS = frozenset({"alerts"})  # groups that print a list where no command follows; it is in a file of the same name
 GROUPS = {
+    "alerts": (
+        ALERT_COMMANDS,
+        "what looks like misuse, and what to do about it",
+        "Print the alerts, newest last; acknowledge and mute them, and try their rules.",
+    ),
     "policy": (
         POLICY_COMMANDS,
         "write, test, prove, compare, replay and format policies",
         "Write, test, prove, compare, replay and format the policies of a system.",
     ),
     "audit": (AUDIT_COMMANDS, "verify and prove the record", "Verify the record, and prove to others what it holds."),
+    "rollup": (
+        ROLLUP_COMMANDS,
+        "verify and rebuild what the record comes to, by minute and edge",
+        "Verify and rebuild the rollups: what the record comes to by minute, hour and day, and edge.",
+    ),
 }
 
 
@@ -77,7 +103,8 @@ def program(arguments: Sequence[str]) -> typer.Typer:
     for name in [first] if first in GROUPS else [] if first in COMMANDS else GROUPS:
         commands, short, long = GROUPS[name]
         group = typer.Typer(name=name, help=long, rich_markup_mode=None)
-        group.callback(invoke_without_command=True)(_list)
+        begin = getattr(import_module(f"inward.cli.{name}.{name}"), name) if name in LISTS else _list
+        group.callback(invoke_without_command=True)(begin)
         _add(group, f"inward.cli.{name}", commands, rest[0] if first == name and rest else "")
         app.add_typer(group, short_help=short)
     return app

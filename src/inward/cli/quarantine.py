@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,16 +24,15 @@ from inward.control.readback import wait_for_quarantine
 from inward.control.running import load_running
 from inward.errors import BadInputError, ExitCode, InwardError
 from inward.record.call import timestamp
-from inward.record.disk import RecordError
-from inward.record.reader import Filter, read_calls
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from inward.catalog.model import Catalog
     from inward.control.layout import Layout
 
 CONFIRM_SECONDS = 5.0
-RECENT = timedelta(hours=1)
-LOOK_SECONDS = 1.0  # at the record: a hint must not take longer
+RECENT = timedelta(days=7)
 MAX_REASON = 500
 
 
@@ -48,12 +48,16 @@ def quarantine(
     ] = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever finds it later.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Let it take part again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Cut it off at once, without asking at a terminal.")] = False,
     system: SystemOption = Path(),
     json: JSONOption = False,
 ) -> int:
     """Refuse every call to and from a service, at once and whatever is granted; or release it.
 
-    Exit 0: every Envoy that runs enforces it. 1: one does not yet.
+    At a terminal it first says what that breaks, by the calls of the last seven days, and asks; in a script, or with
+    `--yes`, it is done first.
+
+    Exit 0: every Envoy that runs enforces it. 1: one does not yet, or the answer was no.
     """
     layout = system_layout(system)
     if service is None:
@@ -69,7 +73,10 @@ def quarantine(
         service_named(catalog, service)
     if release and before is None:
         return _nothing_to_do(service, as_json=json)
-    # What is compromised is cut off first; what that breaks is looked up afterwards.
+    asks = not (yes or json or release or before is not None) and _at_terminal()
+    if asks and not _agreed(layout, catalog, service):
+        return ExitCode.FAILURE
+    # Else what is compromised is cut off first; what that breaks is looked up afterwards.
     started = time.monotonic()
     add = None if release else Quarantined(service, timestamp(datetime.now(UTC)), reason)
     change_quarantine(layout, catalog, add, service if release else None)
@@ -80,10 +87,23 @@ def quarantine(
     if json:
         print_json(done.as_json())
     else:
-        if not release:
+        if not release and not asks:
             _print_before(layout, catalog, service, before)
         done.print(option_for(system))
     return ExitCode.FAILURE if behind else ExitCode.SUCCESS
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _agreed(layout: Layout, catalog: Catalog, service: str) -> bool:
+    """Say what breaks, and ask."""
+    _print_before(layout, catalog, service, None)
+    if typer.confirm(f"cut {service} off?"):
+        return True
+    print_line("nothing was done")
+    return False
 
 
 def _note(layout: Layout, service: str, reason: str, *, release: bool) -> None:
@@ -186,40 +206,28 @@ def _print_list(layout: Layout, *, as_json: bool) -> None:
 
 
 def _breaks(layout: Layout, catalog: Catalog, service: str) -> list[str]:
-    """Return what stops: who called whom in the last hour, or, where nobody did, who could."""
-    callers, callees = _recent(layout, service)
-    if callers or callees:
-        found = [
-            f"called {service} in the last hour, and cannot now: {_listed(callers)}" if callers else "",
-            f"was called by {service} in the last hour, and cannot be now: {_listed(callees)}" if callees else "",
-        ]
-        return [line for line in found if line]
-    takes_calls = bool(catalog.services[service].operations) if service in catalog.services else False
-    return [
-        f"nobody called {service}, and it called nobody, in the last hour"
-        if takes_calls
-        else f"{service} called nobody in the last hour"
-    ]
+    """Return what stops: who called whom in the last days, or that nobody did."""
+    # here, and not above: what it asks takes longer to import than it takes to cut a service off
+    from inward.control.neighbours import neighbours  # noqa: PLC0415 - see above
 
-
-def _recent(layout: Layout, service: str) -> tuple[Counter[str], Counter[str]]:
-    callers: Counter[str] = Counter()
-    callees: Counter[str] = Counter()
-    deadline = time.monotonic() + LOOK_SECONDS
-    wanted = Filter(since=datetime.now(UTC) - RECENT)
-    try:
-        for call in read_calls(layout.record, wanted):
-            if call.carried_out == "allow" and call.caller and call.callee:
-                if call.callee == service:
-                    callers[call.caller] += 1
-                elif call.caller == service:
-                    callees[call.callee] += 1
-            if time.monotonic() > deadline:
-                break
-    except RecordError:
-        pass  # what is in quarantine is so all the same
-    return callers, callees
+    found = neighbours(layout, os.environ, service, datetime.now(UTC) - RECENT)
+    lines = []
+    if found.callers:
+        lines.append(f"called {service} in the last 7 days, and cannot now: {_listed(found.callers)}")
+    if found.callees:
+        lines.append(f"was called by {service} in the last 7 days, and cannot be now: {_listed(found.callees)}")
+    if not lines:
+        takes_calls = bool(catalog.services[service].operations) if service in catalog.services else False
+        both = f"nobody called {service}, and it called nobody, in the last 7 days"
+        lines.append(both if takes_calls else f"{service} called nobody in the last 7 days")
+    if not found.whole:
+        lines.append("the record is large: not all of those days were looked at")
+    return lines
 
 
 def _listed(names: Counter[str]) -> str:
-    return ", ".join(f"{shown(name)} ({count} call{'s' if count > 1 else ''})" for name, count in names.most_common(10))
+    listed = ", ".join(
+        f"{shown(name)} ({count:,} call{'s' if count > 1 else ''})" for name, count in names.most_common(10)
+    )
+    more = len(names) - 10
+    return f"{listed} and {more} more" if more > 0 else listed

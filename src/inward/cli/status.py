@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 from inward.cli.options import JSONOption, SystemOption, system_layout
 from inward.cli.output import Table, option_for, print_json, print_line, remark, styled
 from inward.control.bundle import load_policy
+from inward.control.exporting.state import stored_states
 from inward.control.quarantine import load_quarantine
 from inward.control.readback import listens, policy_in_force, read_envoys, supervised
 from inward.control.running import load_running
 from inward.errors import ExitCode, InvalidSystemError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from inward.catalog.model import Catalog
     from inward.cli.output import Cell
     from inward.control.bundle import Policy
+    from inward.control.exporting.state import ExportState
     from inward.control.layout import Layout
     from inward.control.readback import EnvoyState
     from inward.control.running import Running, RunningService
@@ -51,6 +55,7 @@ class _Found:
         self._supervised = supervised(layout, running)
         self._policy = policy_in_force(layout)
         self._quarantined = load_quarantine(layout)
+        self._exports = stored_states(layout.exports, running.pid)
         self._envoys, self._apps = asyncio.run(self._look())
 
     async def _look(self) -> tuple[dict[str, EnvoyState], dict[str, bool]]:
@@ -97,6 +102,16 @@ class _Found:
                 }
                 for name, service in self._running.services.items()
             },
+            "exports": {
+                name: {
+                    "sent": state.sent,
+                    "skipped": state.skipped,
+                    "refused": state.refused,
+                    "waiting_bytes": state.waiting,
+                    "trouble": state.trouble,
+                }
+                for name, state in self._exports.items()
+            },
         }
 
     def print(self, option: str) -> None:
@@ -111,6 +126,8 @@ class _Found:
             print_line(f"`inward up{option}` takes over what runs, `inward down{option}` ends it")
         table = Table(["service", "state", "takes calls at", "mode", "routes of", "SVID expires in", ""])
         table.add([self._row(name, service) for name, service in self._running.services.items()])
+        for name, state in self._exports.items():
+            print_line(_export(name, state))
         self._remark_on_folder()
 
     def _row(self, name: str, service: RunningService) -> list[Cell]:
@@ -148,6 +165,13 @@ class _Found:
             return
         if self._policy and wanted and wanted.version != self._policy.version:
             remark(styled(f"the system folder is at {wanted.version}, which is not enforced yet", "yellow"))
+
+
+def _export(name: str, state: ExportState) -> Text:
+    counts = f"{state.sent:,} entries sent, {state.skipped:,} skipped, {state.refused:,} refused"
+    if state.trouble is None:
+        return styled(f"{name}: {counts}", "yellow" if state.skipped or state.refused else "")
+    return styled(f"{name}: nothing is sent, {state.waiting:,} bytes wait: {state.trouble}; {counts}", "red")
 
 
 def _moment(moment: datetime | None) -> str | None:

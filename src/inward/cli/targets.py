@@ -34,7 +34,9 @@ def objects_of(call: Call, policy: Policy, query: str | None) -> tuple[TargetExp
         return ()
     if call.caller is None or call.operation is None or call.operation not in policy.catalog.operations:
         return ()
-    return _explainer(call, policy).objects(call.caller, call.operation, call.path, query)
+    return _explainer(call, policy).objects(
+        call.caller, call.operation, None if call.not_kept else call.full_path, query
+    )
 
 
 def data_of(call: Call, policy: Policy) -> tuple[TargetExplanation, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,15 @@ from inward.identity.private_files import one_at_a_time, private_folder
 from inward.record.call import Act, DamagedLineError, parse_entry, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inward.control.bundle import Policy
     from inward.control.layout import Layout
 
 SERVICE, KIND = "inward", "acts"  # how the log is named; a service of that name has other kinds
 _NAMED = 20  # policies that one act names
+BEFORE = "in the place of "  # how an act names the policies' version before
+_CHANGED = re.compile(r"(?:added|changed): (?P<names>.*?)(?P<more> and [0-9]+ more)?")
 
 
 class ActError(InwardError):
@@ -70,7 +75,7 @@ def account() -> str:
 
 def changes_of(old: Policy, new: Policy) -> list[tuple[str, str, str]]:
     """Return what a change of the system folder does, as acts: what, about, and detail."""
-    found = [("policy", new.version, f"in the place of {old.version}{_policies(old, new)}")]
+    found = [("policy", new.version, f"{BEFORE}{old.version}{_policies(old, new)}")]
     for name, service in new.catalog.services.items():
         before = old.catalog.services.get(name)
         if before is not None and before.mode is not service.mode:
@@ -85,18 +90,39 @@ def changes_of(old: Policy, new: Policy) -> list[tuple[str, str, str]]:
 
 
 def _policies(old: Policy, new: Policy) -> str:
-    before = {(each.file_owner, each.id): each.text for each in old.policies}
-    after = {(each.file_owner, each.id): each.text for each in new.policies}
+    told = told_changes(texts_of(old), texts_of(new))
+    return told + ("; what the record keeps was changed" if old.catalog.privacy != new.catalog.privacy else "")
+
+
+def texts_of(system: Policy) -> dict[str, str]:
+    """Return the policies' sources, by the service whose file holds each (nothing: the guardrails) and its id."""
+    return {f"{each.file_owner or ''}/{each.id}": each.text for each in system.policies}
+
+
+def told_changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Return which policies an act names, as `policies_in` reads them; both are as `texts_of`, or hashes of that."""
     told = ""
-    for what, names in (
-        ("added", [key[1] for key in after if key not in before]),
-        ("removed", [key[1] for key in before if key not in after]),
-        ("changed", [key[1] for key, text in after.items() if before.get(key, text) != text]),
+    for what, keys in (
+        ("added", [key for key in after if key not in before]),
+        ("removed", [key for key in before if key not in after]),
+        ("changed", [key for key, text in after.items() if before.get(key, text) != text]),
     ):
+        names = [key.partition("/")[2] for key in keys]
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             told += f"; {what}: {', '.join(names[:_NAMED])}{more}"
     return told
+
+
+def policies_in(act: Act) -> tuple[set[str], bool]:
+    """Return the policies that an act `policy` or `start` says were added or changed, and whether there were more."""
+    names: set[str] = set()
+    more = False
+    for part in (act.detail or "").split("; "):
+        if found := _CHANGED.fullmatch(part):
+            names.update(found["names"].split(", "))
+            more |= found["more"] is not None
+    return names, more
 
 
 def _append(folder: LogFolder, number: int, line: bytes) -> None:

@@ -127,6 +127,16 @@ class Layout:
         return self.run / "bundle"
 
     @property
+    def database(self) -> Path:
+        """The state database, where that is SQLite."""
+        return self.state / "state.db"
+
+    @property
+    def enforced(self) -> Path:
+        """Which policies were in force last: their hashes."""
+        return self.state / "enforced.json"
+
+    @property
     def undeclared(self) -> Path:
         """What sampled answers were found to hold that nobody declared: counts, no values."""
         return self.state / UNDECLARED
@@ -135,6 +145,16 @@ class Layout:
     def token_key(self) -> Path:
         """The key by which guards make tokens; it outlives runs, so that tokens do."""
         return self.state / "tokens.key"
+
+    @property
+    def hash_key(self) -> Path:
+        """The key that hashes what the record is not to keep as it is; it is replaced from time to time."""
+        return self.state / "hash.key"
+
+    @property
+    def exports(self) -> Path:
+        """The folder of how far the record was sent to each destination."""
+        return self.state / "export"
 
     def log(self, service: str) -> Path:
         """Return the folder of a service's access logs."""

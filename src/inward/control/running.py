@@ -29,11 +29,12 @@ class RunningService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """A run: the control process, and the services that it started."""
+    """A run: the control process, and the services that it started; whether whoever started it lets it be attacked."""
 
     pid: int
     since: str
     services: dict[str, RunningService]
+    may_be_attacked: bool = False
 
 
 class NotRunningError(InwardError):

@@ -6,7 +6,9 @@ from a handshake that was verified, or, at an egress, from whose egress it is.
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,12 +30,12 @@ from inward.errors import InwardError
 from inward.policy.decision import Reason
 from inward.record.call import Call
 from inward.record.log_line import LogLine
-from inward.record.verdict import HEADER, Verdict, parse_verdict
+from inward.record.verdict import HEADER, MAX_USER_CHARACTERS, Verdict, parse_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inward.catalog.model import Catalog
+    from inward.catalog.model import Catalog, Operation
 
 CONNECTED = 200
 PROXY_AUTHENTICATION_REQUIRED = 407
@@ -54,6 +56,9 @@ def file_log(path: str, fields: dict[str, str], log_filter: Resource | None = No
     return {**log, "filter": log_filter} if log_filter else log
 
 
+# Of the connection itself: what the address is called else, a header that the peer wrote could say.
+_PEER_ADDRESS = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"
+
 _REQUEST = {
     "t": "%START_TIME%",
     "id": "%REQ(X-REQUEST-ID)%",
@@ -73,6 +78,7 @@ INGRESS_FIELDS = {
     "e": "i",
     **_REQUEST,
     "peer": "%DOWNSTREAM_PEER_URI_SAN%",
+    "peer_address": _PEER_ADDRESS,
     "op": "%ROUTE_NAME%",
     "v": "%METADATA(VIRTUAL_HOST:inward:version)%",
     "en": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%",
@@ -89,19 +95,21 @@ CONNECTION_FIELDS = {
     "t": "%START_TIME%",
     "id": "%UNIQUE_ID%",
     "d": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
-    "peer_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+    "peer_address": _PEER_ADDRESS,
+    "peer_port": "%DOWNSTREAM_DIRECT_REMOTE_PORT%",
 }
 
 
 _decoder = msgspec.json.Decoder(LogLine)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # A later version (all but `ff`) may have more fields behind the four.
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 
 
-def trace_id(traceparent: str | None) -> str | None:
-    """Return the trace id of a `traceparent` (W3C Trace Context, section 3.2), or None where it is none."""
-    found = _TRACEPARENT.fullmatch(traceparent or "")
-    return found[1] if found else None
+def trace_of(traceparent: str | None) -> tuple[str | None, str | None]:
+    """Return the trace id and parent id of a `traceparent` (W3C Trace Context, section 3.2); None of a wrong one."""
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    return (found[1], found[2]) if found else (None, None)
 
 
 class LogLineError(InwardError):
@@ -127,17 +135,47 @@ def parse_line(line: bytes, service: str, catalog: Catalog, src: str) -> Call | 
         time=entry.t,
         id=entry.id or src,
         callee=service,
+        address=_address(entry.peer_address),
         decision="deny",
         carried_out="deny",
         reason=Reason.BAD_IDENTITY,
         # INVARIANT: the handshake failed, so nothing that the peer presented may be recorded as the caller.
-        detail=_detail(entry.peer_address, entry.d),
+        detail=_detail(None if entry.peer_port is None else f"port {entry.peer_port}:", entry.d),
         src=src,
     )
 
 
 def _detail(*parts: str | None) -> str | None:
     return " ".join(part for part in parts if part) or None
+
+
+def _without_fragment(path: str | None) -> str | None:
+    """Return a path without what no client should have sent (RFC 3986 section 3.5), which belongs to none."""
+    return path.partition("#")[0] if path is not None and "#" in path else path
+
+
+def _by_template(operation: Operation | None, path: str | None) -> tuple[str | None, dict[str, str]]:
+    """Return a path as it is recorded, and its parameters: as it came where it is none of the operation's."""
+    if operation is None or path is None:
+        return path, {}
+    template = operation.template
+    parameters = template.match(path) if template.variables else None
+    return (template.text, parameters) if parameters is not None else (path, {})
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str | None) -> str | None:
+    """Return an IP address in the one form of its own; None for what is none, as a Unix socket has."""
+    try:
+        ip = ipaddress.ip_address(text or "")
+    except ValueError:
+        return None
+    return str(getattr(ip, "ipv4_mapped", None) or ip)  # RFC 4291 section 2.5.5.2
+
+
+def _made_reference(text: str | None) -> str | None:
+    """Return a reference in the form that Envoy gives those that it makes; None for any other text."""
+    return text if text is not None and _UUID.fullmatch(text) else None
 
 
 def _reason(name: str) -> tuple[str, tuple[str, ...]]:
@@ -160,14 +198,20 @@ def _ingress_call(entry: LogLine, service: str, catalog: Catalog, src: str) -> C
     if reason == Reason.GRANTED and entry.d == NOT_ADMITTED_DETAILS:
         reason, policies = Reason.SLOW_PATH_DOWN, ()
     refused = reason != Reason.GRANTED
+    path, parameters = _by_template(catalog.operations.get(entry.op or ""), _without_fragment(entry.p))
+    trace, span = trace_of(entry.tp)
+    # What is refused before the authorization may still have a reference of the caller's choice.
+    reference = entry.id if entry.en or entry.sn else _made_reference(entry.id)
     call = Call(
         time=entry.t,
-        id=entry.id or src,
+        id=reference or src,
         caller=caller.name if caller else _unknown_caller(entry.peer),
         callee=service,
+        address=_address(entry.peer_address),
         operation=entry.op or None,
         method=entry.m,
-        path=entry.p,
+        path=path,
+        parameters=parameters,
         decision="deny" if refused else "allow",
         carried_out="deny" if refused and not observed else "allow",
         reason=reason,
@@ -179,7 +223,8 @@ def _ingress_call(entry: LogLine, service: str, catalog: Catalog, src: str) -> C
         duration_us=entry.us,
         bytes_in=entry.bi,
         bytes_out=entry.bo,
-        trace=trace_id(entry.tp),
+        trace=trace,
+        span=span,
         detail=None if entry.d == ANSWERED else _detail(entry.d, _flags(entry.f)),
         src=src,
     )
@@ -222,7 +267,11 @@ def _guarded_call(call: Call, said: str, catalog: Catalog) -> Call:
         return msgspec.structs.replace(call, detail="what the service says as its guard cannot be read")
     withheld, sent = (_declared(names, catalog) for names in (verdict.withheld, verdict.sent))
     detail = "more was withheld" if verdict.more else None
-    call = msgspec.structs.replace(call, withheld=withheld, sent=sent, detail=detail)
+    user = verdict.user if catalog.users is not None else None  # whom nobody can verify, nobody has
+    if verdict.long_user or (user is not None and len(user) > MAX_USER_CHARACTERS):
+        user = None
+        detail = _detail(detail, "the end user's name is too long to be recorded")
+    call = msgspec.structs.replace(call, user=user, withheld=withheld, sent=sent, detail=detail)
     if verdict.reason is None or call.decision == "deny":
         return call
     return msgspec.structs.replace(
@@ -263,13 +312,14 @@ def _egress_call(entry: LogLine, service: str, catalog: Catalog, src: str) -> Ca
     # INVARIANT: only what met a route had the credential. All else may be any process of the machine, and is not
     # recorded as the service whose egress it tried.
     somebody_else = reason in {Reason.BAD_CREDENTIAL, Reason.BAD_REQUEST} or entry.m is None
+    trace, span = trace_of(entry.tp)
     return Call(
         time=entry.t,
-        id=entry.id or src,
+        id=(_made_reference(entry.id) if reason == Reason.BAD_REQUEST else entry.id) or src,
         caller=None if somebody_else else service,
         callee=callee.name if callee else authority or None,
         method=entry.m,
-        path=entry.p,
+        path=_without_fragment(entry.p),
         decision="deny",
         carried_out="deny",
         reason=reason,
@@ -279,7 +329,8 @@ def _egress_call(entry: LogLine, service: str, catalog: Catalog, src: str) -> Ca
         duration_us=entry.us,
         bytes_in=entry.bi,
         bytes_out=entry.bo,
-        trace=trace_id(entry.tp),
+        trace=trace,
+        span=span,
         detail=_detail(f"egress of {service}:" if somebody_else else None, entry.d, _flags(entry.f)),
         src=src,
     )

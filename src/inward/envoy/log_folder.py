@@ -7,8 +7,10 @@ Envoy left without an end is never continued by somebody else.
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import time
 from typing import TYPE_CHECKING
 
 from inward.errors import InwardError
@@ -32,7 +34,9 @@ class LogFolder:
         self.kind = kind
         self.symlink = path / f"{kind}.log"
         self._name = re.compile(re.escape(kind) + r"-([0-9]{8,18})\.log")
-        self._reopened = 0  # the file that Envoy was last told to go on to, and said that it would
+        self._begun = 0  # the file that Envoy was last told to go on to
+        self._reopened = 0  # the same, once it said that it would
+        self._filling = (0, 0.0)  # the file that has had content since some moment
 
     def file(self, number: int) -> Path:
         """Return the path of a numbered file."""
@@ -79,14 +83,22 @@ class LogFolder:
             raise LogError(f"the log folder `{self.path}` cannot be used: {error.strerror}") from error
         return number
 
-    def due(self, max_bytes: int) -> bool:
-        """Return whether to `rotate`: the file that Envoy writes to has reached `max_bytes`, or is gone."""
+    def due(self, max_bytes: int, max_seconds: float = math.inf) -> bool:
+        """Return whether to `rotate`: the file that Envoy writes to has reached `max_bytes`, or is gone.
+
+        Or it was seen with content `max_seconds` ago: what is in the record already must not lie there for long.
+        """
         current = self.current()
         if current is None or not self.file(current).exists():
             return True
         size = self.size(current)
         if size:
-            return size >= max_bytes
+            now = time.monotonic()
+            if self._filling[0] != current:
+                self._filling = (current, now)
+            return size >= max_bytes or now - self._filling[1] >= max_seconds
+        if self._begun == current:
+            return self._reopened != current
         older = (self.size(number) for number in reversed(self.numbers()) if number < current)
         return self._reopened != current and next(filter(None, older), 0) >= max_bytes
 
@@ -100,6 +112,7 @@ class LogFolder:
         current = self.current()
         if current is None or not self.file(current).exists() or self.size(current):
             current = self.switch(after)
+        self._begun = current
         await reopen()
         self._reopened = current
         return current

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from inward.envoy.log_folder import LogError, LogFolder
-from inward.record.call import Gap, beginning, timestamp
+from inward.record.call import Gap, timestamp
+from inward.record.log_line import remains_of
 from inward.record.position import Position
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Tailer:
         """Go to the beginning of a file that was truncated or replaced; false where it was not."""
         name = self.folder.file(self._number).name
         if os.fstat(self._descriptor).st_size < self._seen:
-            detail = beginning(bytes(self._held)) or None
+            detail = remains_of(bytes(self._held))
             self._go_to(self._number, self._life + 1, 0)
             found.append(self._gap(f"`{name}` was truncated", detail=detail))
             return True
@@ -242,7 +243,7 @@ class Tailer:
         self._held.clear()
 
     def _too_long(self, length: int, data: bytes) -> Gap:
-        return self._gap("a line of the log is too long", lost_bytes=length, lost_lines=1, detail=beginning(data))
+        return self._gap("a line of the log is too long", lost_bytes=length, lost_lines=1, detail=remains_of(data))
 
     def _gap(
         self,

@@ -8,7 +8,7 @@
 3. Decide: the same policies and the same engine that made Envoy's rules.
 4. Hold the request against what the service itself may receive: a class that is not disclosed to it must not be sent
    to it. Of parameters that is known at once; of a body when it is there, which `Admission.received` is told.
-5. Say what there is to record: a refusal, with its reason and policies.
+5. Say what there is to record: a refusal, with its reason and policies; and the end user, where a token proves one.
 
 `Admission.show` views the answer:
 
@@ -31,6 +31,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from inward.catalog.model import Mode
 from inward.catalog.resolve import Resolver
@@ -169,14 +171,20 @@ class Admission:
             decision = self.call.objects.refused
         denied = not decision.allowed
         if not denied and not (observed and self.withheld):
-            return None
-        return Verdict(
+            return self.with_user(None)
+        verdict = Verdict(
             reason=decision.reason if denied else None,
             policies=decision.policies if denied else (),
             withheld=tuple(sorted(self.withheld)) if observed else (),
             sent=tuple(sorted(self.found.classes)),
             observed=observed,
         )
+        return self.with_user(verdict)
+
+    def with_user(self, verdict: Verdict | None) -> Verdict | None:
+        """Return what is to be recorded with the end user in it, where a token proves one."""
+        user = self.call.user
+        return verdict if user is None else structs.replace(verdict or _NOTHING_TO_SAY, user=user.subject)
 
     def refusal(self) -> tuple[Answer, Verdict]:
         """Return what a refused caller gets, and what is recorded."""
@@ -188,7 +196,8 @@ class Admission:
         if refused is None:
             return None
         answer = refusal(refused.reason, FORBIDDEN, self.call.reference)
-        return answer, Verdict(reason=refused.reason, policies=refused.policies)
+        verdict = Verdict(reason=refused.reason, policies=refused.policies)
+        return answer, self.with_user(verdict) or verdict
 
     def received(self, found: Found) -> Admission:
         """Step 4, for a body: return what is decided about the request with that."""
@@ -205,14 +214,15 @@ class Admission:
             shown, cut = viewed(self.view, method, answer)
         except UnviewableError:
             return self.unviewable_answer(answer.status)
-        return shown, Verdict(withheld=tuple(sorted(cut))) if cut else None
+        return shown, self.with_user(Verdict(withheld=tuple(sorted(cut))) if cut else None)
 
     def unviewable_answer(self, status: int) -> tuple[Answer, Verdict]:
         """Return what takes the place of an answer of that status which has no view, and what is recorded."""
         if (instead := self.object_refusal()) is not None:
             return instead
         answer, refused = unviewable(status, self.call.reference)
-        return answer, Verdict(reason=Reason.UNVIEWABLE if refused else None, withheld=tuple(sorted(self.withheld)))
+        verdict = Verdict(reason=Reason.UNVIEWABLE if refused else None, withheld=tuple(sorted(self.withheld)))
+        return answer, self.with_user(verdict) or verdict
 
 
 class Core:

@@ -5,8 +5,8 @@ too, where what was decided is compared, not what was carried out. No I/O, no cl
 number of calls. Rules:
 
 1. A call counts once. What its egress tells of it is no decision of a policy, and is skipped, counted by its reason.
-2. Where the query would decide, which is not recorded, a call is unknown; but not if the same policies, word for word,
-   of a system that is alike decided it then: they decide it the same.
+2. Where the query would decide, which is not recorded, or a parameter that is not kept, a call is unknown; but not if
+   the same policies, word for word, of a system that is alike decided it then: they decide it the same.
 3. A change that today's policy makes too is told apart: the proposal does not bring it.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from inward.catalog.model import Mode
 from inward.insight.recorded import DECIDED, Undecided
-from inward.record.call import Act, Gap
+from inward.record.call import HASHED, Act, Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ class Key:
     new_operation: str | None
     was: str
     becomes: str
-    parameters: tuple[str, ...] = ()  # query parameters that would decide
+    parameters: tuple[str, ...] = ()  # those that would decide, and are not recorded
 
 
 @dataclass(slots=True)
@@ -238,6 +238,8 @@ def _skipped(call: Call) -> str | None:
     if call.caller is None:
         return NO_CALLER
     if call.callee is None or call.method is None or call.path is None:
+        return NO_REQUEST
+    if call.path.startswith(HASHED):
         return NO_REQUEST
     return None
 

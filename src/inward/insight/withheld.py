@@ -21,7 +21,7 @@ from inward.catalog.model import Mode
 from inward.viewing.withholding import Withholding
 
 if TYPE_CHECKING:
-    from inward.catalog.model import Catalog, Operation
+    from inward.catalog.model import Catalog, Operation, Service
     from inward.policy.decide import Engine
 
 
@@ -47,6 +47,13 @@ _REFUSING: Final = Withholder("envoy", "it cannot look into gRPC, so it refuses 
 _PASSED_BY: Final = Withholder("envoy", "every process of the machine can call the service past it")
 
 
+def cut_by_nobody(service: Service, operation: Operation) -> Withholder | None:
+    """Return why nobody cuts anything out of the answers of a service's operation; None where somebody would."""
+    if operation.mode is Mode.OBSERVE:
+        return OBSERVED
+    return NOT_RUN if service.run is None and not service.guarded else None
+
+
 class Withholders:
     """Who withholds what in one system."""
 
@@ -58,17 +65,16 @@ class Withholders:
     def of(self, operation: Operation, data_class: str) -> Withholder:
         """Return who withholds a class from those who may call an operation of the catalog that serves it."""
         service = self._catalog.services[operation.service]
-        if operation.mode is Mode.OBSERVE:  # 1
-            return OBSERVED
+        nobody = cut_by_nobody(service, operation)  # 1, 3
+        if nobody is not None:
+            return nobody
         if service.guarded:  # 2
             return _GUARD
-        if service.run is None:  # 3
-            return NOT_RUN
         if data_class not in self._withheld_of(operation):  # 4
             return NOT_NEEDED
         if operation.rpc is not None:  # 5
             return _REFUSING
-        return _PASSED_BY if "{port}" in service.run else _ENVOY
+        return _PASSED_BY if "{port}" in (service.run or "") else _ENVOY
 
     def _withheld_of(self, operation: Operation) -> frozenset[str]:
         """Return the classes of an operation's answers that are withheld from some caller at some time."""

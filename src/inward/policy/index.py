@@ -116,6 +116,11 @@ class Index:
     # Sets of policies as the bits of an integer: the candidates of a cell are the policies in both of its masks.
 
     @property
+    def policies(self) -> tuple[Policy, ...]:
+        """All policies: the one at a position is that bit of every mask."""
+        return self._policies
+
+    @property
     def permits(self) -> int:
         """The mask of all permits."""
         return self._permits

@@ -42,6 +42,11 @@ class Policy:
         """Whether it has `when` or `unless` clauses."""
         return bool(self.pst.clauses)
 
+    @property
+    def keep(self) -> str | None:
+        """Why it is kept though nobody may use it (`@keep`), None where nothing is said."""
+        return self.pst.annotations.get("keep")
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -18,6 +18,7 @@ from inward.errors import InwardError
 MAX_LINE_BYTES = 4 << 20  # of one entry, with its line feed: four times the longest line that a log may hold
 _NAME = re.compile(r"\{([^{}/]*)\}")  # of a parameter, in a template
 DETAIL_CHARACTERS = 256  # of what was lost, kept in a gap
+HASHED = "hash#"  # how a hash begins that stands for a text; no parameter does, since no path can hold a `#`
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,6 +68,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.path is None or not self.parameters:
             return self.path
         return _NAME.sub(lambda found: self.parameters.get(found[1], found[0]), self.path)
+
+    @property
+    def not_kept(self) -> tuple[str, ...]:
+        """The names of the path's parameters whose text is not in the record: it was dropped, or hashed."""
+        if self.operation is None or self.path is None:
+            return ()
+        names: list[str] = _NAME.findall(self.path)
+        return tuple(name for name in names if self.parameters.get(name, HASHED).startswith(HASHED))
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="gap"):

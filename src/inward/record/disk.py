@@ -58,6 +58,10 @@ class Disk:
         """Rename `source` to `target`, atomically."""
         source.replace(target)
 
+    def unlink(self, path: Path) -> None:
+        """Delete a file; it may be gone already."""
+        path.unlink(missing_ok=True)
+
     def write_all(self, descriptor: int, data: bytes) -> None:
         """Append all of `data`; after an error any part of it may have been written."""
         rest = memoryview(data)

@@ -6,9 +6,13 @@ front of it; the tailer reads both alike. It leaves out what a line means, which
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
+
+_TELLING = re.compile(rb'"(id|m|s|t)":(?:"([0-9A-Za-z.:+-]{1,64})"|([0-9]{1,3}))[,}]')
+_NAMES = {b"t": "at", b"id": "reference", b"m": "method", b"s": "status"}
 
 
 class LogLine(msgspec.Struct, omit_defaults=True):
@@ -37,4 +41,15 @@ class LogLine(msgspec.Struct, omit_defaults=True):
     w: str | None = None
     a: str | None = None
     ub: int | None = None
-    peer_address: str | None = None
+    peer_address: str | None = None  # without a port
+    peer_port: int | None = None
+
+
+def remains_of(line: bytes) -> str | None:
+    """Return what can be told of a line that is not whole, or cannot be read; None for nothing.
+
+    That is the time, the reference, the method and the status, as far as they are there. All else of a line may hold
+    what the record must not: a part of a path, a user, a password that stands before a host.
+    """
+    found = {_NAMES[name]: (text or digits).decode("ascii") for name, text, digits in _TELLING.findall(line)}
+    return ", ".join(f"{name} {found[name]}" for name in _NAMES.values() if name in found) or None

@@ -70,6 +70,7 @@ class Recorder:
         self._doubt = False  # whether there may be bytes behind `_size`, now or after a crash
         self._abandoned = False  # whether an fsync failed, so that the segment is not continued
         self._marked = False  # whether the checkpoint knows the segment
+        self._before = ("", 0)  # what was durable when the segment was begun
         self._cut: dict[str, int] = {}
         self._batches = 0
         self._checkpointed: dict[str, Position] = {}
@@ -108,7 +109,9 @@ class Recorder:
     def durable(self) -> tuple[str, int]:
         """Return up to where the record is durable: a segment's file name, and how much of it; empty where none is."""
         with self._turn:
-            return (self._segment.path.name, self._size) if self._segment is not None else ("", 0)
+            if self._segment is None or not self._marked:
+                return self._before  # what is behind its end does not count, and the disk does not know that yet
+            return self._segment.path.name, self._size
 
     def append(self, entries: Sequence[Entry], passed: Iterable[Position] = ()) -> int:
         """Record `entries` in their order; return how many of them were new, after they are durable.
@@ -205,8 +208,10 @@ class Recorder:
     def _begin_segment(self, today: date) -> None:
         segment = Segment.make(self.folder, self._next_number, today)
         descriptor = self._disk.create(segment.path)
-        if self._segment is not None and self._doubt:
-            self._cut[self._segment.path.name] = self._size
+        if self._segment is not None:
+            self._before = self._segment.path.name, self._size
+            if self._doubt:
+                self._cut[self._segment.path.name] = self._size
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._next_number += 1

@@ -5,7 +5,8 @@ read by then. What it says is durable before it is written. The entries after it
 all do.
 
 1. The segments that the checkpoint says were given up are cut to their length.
-2. What follows the checkpoint is read: every entry's `src` moves its log's position on.
+2. What follows the checkpoint is read: every entry's `src` moves its log's position on. Without a checkpoint, sealed
+   segments are read too.
 3. The last segment is cut before its first line that is no entry. What is cut is kept aside in a `.torn`
 file.
 
@@ -26,6 +27,7 @@ import msgspec
 from inward.record.call import DamagedLineError, parse_entry
 from inward.record.disk import Disk, RecordError
 from inward.record.position import InvalidPositionError, Position
+from inward.record.sealed.shelf import list_sealed
 from inward.record.segment import Segment, list_segments, read_lines
 
 NAME = "positions.json"
@@ -68,6 +70,15 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return checkpoint
 
 
+def load_cuts(folder: Path) -> dict[str, int]:
+    """Return how long segments really are, by file name, of those that were given up."""
+    try:
+        checkpoint = load_checkpoint(folder)
+    except RecordError:
+        return {}  # the recorder says so when it starts; the segments can be read all the same
+    return checkpoint.cut if checkpoint is not None else {}
+
+
 def store_checkpoint(folder: Path, checkpoint: Checkpoint, disk: Disk) -> None:
     """Replace the checkpoint in `folder`, atomically and durably. Raises `OSError`."""
     disk.store(folder / NAME, msgspec.json.encode(checkpoint) + b"\n")
@@ -94,7 +105,9 @@ def recover(folder: Path, disk: Disk) -> Recovered:
         state.notes.append(f"{error.message}; the whole record was read instead")
         checkpoint = None
     segments = list_segments(folder)
-    if checkpoint is not None:
+    if checkpoint is None:
+        _scan_sealed(folder, state)
+    else:
         _apply_cuts(folder, checkpoint, disk)
         state.positions = checkpoint.parse_positions()
         mark = Segment.of(folder / Path(checkpoint.segment).name)
@@ -106,6 +119,20 @@ def recover(folder: Path, disk: Disk) -> Recovered:
         start = checkpoint.offset if checkpoint is not None and segment.path.name == checkpoint.segment else 0
         _scan(segment, start, state, disk, last=segment is segments[-1])
     return state
+
+
+def _scan_sealed(folder: Path, state: Recovered) -> None:
+    """Take the positions that sealed segments have; what cannot be read is noted."""
+    try:
+        for sealed in list_sealed(folder):
+            from inward.record.sealed.reading import positions_in  # noqa: PLC0415 - DuckDB, for sealed segments only
+
+            state.next_number = sealed.number + 1
+            for text in positions_in(sealed):
+                position = Position.parse(text)
+                state.positions[position.log] = max(position, state.positions.get(position.log, position))
+    except (RecordError, InvalidPositionError) as error:
+        state.notes.append(f"{error.message}; calls may be recorded twice")
 
 
 def _apply_cuts(folder: Path, checkpoint: Checkpoint, disk: Disk) -> None:

@@ -7,12 +7,15 @@ A service that has no guard could write one too, and so speak of its own answers
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 
 import msgspec
 
 HEADER = "x-inward-guard"
 MAX_BYTES = 4096  # of the header's value; Envoy keeps 8192
+MAX_USER_BYTES = 2048  # of a user in it
+MAX_USER_CHARACTERS = 1024  # as a token's subject has at most: in ASCII, all of them fit
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -20,7 +23,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `reason` and `policies` tell of a refusal. `withheld` are the data classes that were cut out of the answer, or that
     would be looked for in it where `observed`: then nothing of it was carried out. `sent` are those in the request that
-    the service may not receive, for which it was refused. `more`: it was too long to be said.
+    the service may not receive, for which it was refused. `more`: it was too long to be said. `user` is the subject of
+    the end user whose token the guard has verified; `long_user`: there is one, and its name is too long.
     """
 
     reason: str | None = None
@@ -29,6 +33,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent: tuple[str, ...] = ()
     observed: bool = False
     more: bool = False
+    user: str | None = None
+    long_user: bool = False
 
 
 _decoder = msgspec.json.Decoder(Verdict)
@@ -36,9 +42,11 @@ _decoder = msgspec.json.Decoder(Verdict)
 
 @lru_cache(maxsize=1024)  # most calls of an operation say the same
 def encode_verdict(verdict: Verdict) -> bytes:
-    """Return the header's value: JSON in ASCII, without what would make it too long."""
+    """Return the header's value: JSON in printable ASCII, without what would make it too long."""
+    if verdict.user is not None and len(_printable(verdict.user)) > MAX_USER_BYTES:
+        verdict = msgspec.structs.replace(verdict, user=None, long_user=True)
     while True:
-        value = msgspec.json.encode(verdict)
+        value = _printable(verdict)
         if len(value) <= MAX_BYTES or not (verdict.withheld or verdict.sent or verdict.policies):
             return value
         verdict = msgspec.structs.replace(
@@ -48,6 +56,13 @@ def encode_verdict(verdict: Verdict) -> bytes:
             policies=verdict.policies[: len(verdict.policies) // 2],
             more=True,
         )
+
+
+def _printable(value: Verdict | str) -> bytes:
+    encoded = msgspec.json.encode(value)
+    if not encoded.isascii():
+        encoded = json.dumps(json.loads(encoded), separators=(",", ":")).encode("ascii")
+    return encoded.replace(b"\x7f", b"\\u007f")  # the one control character that JSON leaves as it is
 
 
 def parse_verdict(value: str) -> Verdict | None:

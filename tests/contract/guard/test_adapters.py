@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 from tests.contract.guard.frameworks import ASGI, WSGI, Asked, Got
 from tests.contract.guard.people import ANSWERS, PERSON, SECRET, SHOWN, Scripted, handled
 
+from inward.guard.user import ClaimedUser
+from inward.identity.user_token import EndUser
 from inward.record.verdict import HEADER, Verdict, parse_verdict
 
 if TYPE_CHECKING:
@@ -111,6 +115,27 @@ def test_what_the_application_says_in_the_guards_name_is_not_passed_on(service: 
     ANSWERS["scripted"] = Scripted(b"{}", headers=((HEADER, '{"withheld":["pii"]}'),))
     assert ask(service, "/people/scripted", "office").header(HEADER) is None
     assert ask(service, "/people/scripted", "till").header(HEADER) is None
+
+
+# --- on whose behalf
+
+
+@pytest.mark.parametrize(
+    ("target", "caller", "said"),
+    [
+        ("/people/person", "office", Verdict()),
+        ("/people/person", "till", Verdict(withheld=ALL)),
+        ("/people/person", "stranger", Verdict(reason="no_grant")),
+        ("/watched/person", "office", Verdict()),
+        ("/watched/person", "till", Verdict(withheld=ALL, observed=True)),
+    ],
+)
+def test_a_user_that_a_token_proves_is_said_with_every_kind_of_answer(
+    service: Asked, monkeypatch: pytest.MonkeyPatch, target: str, caller: str, said: Verdict
+) -> None:
+    user = EndUser("jörg\x7f", "t", (), datetime(2027, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(ClaimedUser, "proven", lambda _: user)
+    assert verdict(ask(service, target, caller)) == structs.replace(said, user=user.subject)
 
 
 # --- observed

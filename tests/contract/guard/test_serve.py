@@ -66,7 +66,7 @@ def test_a_caller_is_known_by_its_certificate_and_sees_a_view(standing: Served) 
         "granted",
         ("till-calls",),
     )
-    assert (call.method, call.path, call.status, call.mode) == ("POST", "/people/1", 200, "enforce")
+    assert (call.method, call.full_path, call.status, call.mode) == ("POST", "/people/1", 200, "enforce")
     assert (call.id, call.trace) == (seen.header("x-request-id"), "1" * 32)
     assert (call.bytes_in, call.bytes_out) == (5, len(seen.body))
     assert call.withheld == ("pii.card", "pii.email", "pii.phone")
@@ -92,7 +92,7 @@ def test_who_is_not_in_the_catalog_is_refused_under_the_name_of_its_certificate(
 def test_an_undocumented_operation_is_refused(standing: Served) -> None:
     assert standing.call("till", "GET", "/hidden").code == "unknown_operation"
     (call,) = standing.record_of(1)
-    assert (call.operation, call.path, call.reason) == (None, "/hidden", "unknown_operation")
+    assert (call.operation, call.full_path, call.reason) == (None, "/hidden", "unknown_operation")
 
 
 WRONG: dict[str, Callable[[forge.Issuer], forge.Pair]] = {
@@ -122,7 +122,7 @@ def test_a_certificate_that_proves_nothing_gets_nobody_in(standing: Served, wron
     assert (answer.status, answer.body) == (0, b"")
     assert standing.app.scopes == []
     (call,) = standing.record_of(1)
-    assert (call.reason, call.caller, call.operation, call.path) == ("bad_identity", None, None, None)
+    assert (call.reason, call.caller, call.operation, call.full_path) == ("bad_identity", None, None, None)
     assert standing.call("till", "GET", "/people/1").status == 200
 
 
@@ -347,7 +347,7 @@ def test_requests_one_after_another_are_each_answered_and_recorded(standing: Ser
         connection.send(b"".join(f"GET /people/{each} HTTP/1.1\r\nhost: a\r\n\r\n".encode() for each in range(4)))
         answers = [connection.answer() for _ in range(4)]
     assert [json.loads(answer.body)["path"] for answer in answers] == [f"/people/{each}" for each in range(4)]
-    assert [call.path for call in standing.record_of(4)] == [f"/people/{each}" for each in range(4)]
+    assert [call.full_path for call in standing.record_of(4)] == [f"/people/{each}" for each in range(4)]
 
 
 def test_a_malformed_request_behind_a_good_one_writes_nothing_into_its_answer(standing: Served) -> None:
@@ -563,7 +563,7 @@ def test_a_log_that_is_rotated_goes_on_in_the_next_file(served: Served) -> None:
         for turn in range(4):
             assert connection.call("GET", f"/people/{turn}", host="people").status == 200
             served.log.switch()
-    assert [call.path for call in served.record_of(4)] == [f"/people/{turn}" for turn in range(4)]
+    assert [call.full_path for call in served.record_of(4)] == [f"/people/{turn}" for turn in range(4)]
     assert len(served.log.numbers()) == 5
 
 
@@ -576,7 +576,7 @@ def test_what_cannot_be_recorded_is_not_answered_to_its_end(served: Served) -> N
         assert SECRET not in answer.body.decode() or answer.closed
     served.log.switch()
     assert served.call("office", "GET", "/people/3").status == 200
-    assert [call.path for call in served.record_of(2)] == ["/people/1", "/people/3"]
+    assert [call.full_path for call in served.record_of(2)] == ["/people/1", "/people/3"]
 
 
 def test_an_answer_that_is_held_back_does_not_get_out_unrecorded(served: Served) -> None:

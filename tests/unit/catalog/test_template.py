@@ -191,4 +191,8 @@ def test_resembling_is_what_the_regular_expression_says(pieces: list[str], texts
         return
     path = "/" + "".join(texts)
     texts = plain_spelling(path)[1:].split("/")
-    assert template.resembles(texts) is (re.fullmatch(template.resembling.regex, path) is not None)
+    by_expression = re.fullmatch(template.resembling.regex, path) is not None
+    if "}{" in text:  # it gives a part of an encoded character to each of two variables, and so refuses a little more
+        assert by_expression or not template.resembles(texts)
+    else:
+        assert template.resembles(texts) is by_expression

@@ -46,6 +46,7 @@ def test_what_was_signed_verifies(inward: Inward, system: Path) -> None:
         "whole": True,
         "entries": 5,
         "checkpoints": 1,
+        "dropped": 0,
         "unsigned": 0,
         "damages": [],
         "gone": [],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -129,3 +131,74 @@ def test_calls_as_events_of_others(inward: Inward, system: Path) -> None:
     assert [event["http_request"]["url"]["path"] for event in events] == ["/greetings/1", "/greetings/2"]
     assert {event["class_uid"] for event in events} == {6003}
     assert inward("calls", "--ocsf", "--caller", "nobody").out == ""
+
+
+def test_any_field_can_be_asked_for(inward: Inward, system: Path) -> None:
+    record(
+        system,
+        call(1, path="/greetings/{name}", parameters={"name": "ada"}, user="u-1", status=200),
+        call(2, status=503, address="10.0.0.7", withheld=("pii.email",)),
+        call(3, decision="deny", carried_out="deny", reason="no_grant", status=403, policies=()),
+    )
+
+    def found(*terms: str) -> list[str]:
+        options = [part for term in terms for part in ("--where", term)]
+        return [msgspec.json.decode(line)["id"] for line in inward("calls", "--json", *options).out.splitlines()]
+
+    assert found("status>=500") == ["id-2"]
+    assert found("status!=200") == ["id-2", "id-3"]
+    assert found("user=u-1") == found("parameters.name=ada") == found("path=/greetings/ada") == ["id-1"]
+    assert found("withheld=pii.email") == found("address~10.0") == ["id-2"]
+    assert found("policies=") == ["id-3"]
+    assert found("user=", "status<500") == ["id-3"]
+    for wrong, said in (("nothing=1", "no condition"), ("status=many", "a whole number"), ("status", "no condition")):
+        done = inward("calls", "--where", wrong)
+        assert (done.code, said in done.err) == (3, True)
+
+
+def test_until(inward: Inward, system: Path) -> None:
+    record(system, *(call(number) for number in (1, 98)))
+    out = inward("calls", "--json", "--until", "30s").out.splitlines()
+    assert [msgspec.json.decode(line)["id"] for line in out] == ["id-1"]
+
+
+def test_csv_is_harmless_in_a_spreadsheet(inward: Inward, system: Path) -> None:
+    hostile = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", 'a"b,c', "\x1b[2J", "\u202eabc"]
+    record(system, *(call(number, path=path, user=path) for number, path in enumerate(hostile)))
+    rows = list(csv.reader(io.StringIO(inward("calls", "--csv").out)))
+    assert rows[0] == list(Call.__struct_fields__)
+    users = [row[rows[0].index("user")] for row in rows[1:]]
+    assert users == ["'=HYPERLINK(1)", "'+1", "'-1", "'@SUM(A1)", "\\t=1", "\\r=1", 'a"b,c', "\\x1b[2J", "\\u202eabc"]
+    assert not any(cell[:1] in {"=", "+", "-", "@", "\t", "\r"} for row in rows for cell in row)
+
+
+def test_json_moves_no_cursor(inward: Inward, system: Path) -> None:
+    record(system, call(1, path="/\x1b[2J\x9b2J\u202e\x7f\U000e0041"))
+    out = inward("calls", "--json").out
+    assert out.rstrip("\n").isprintable()
+    assert msgspec.json.decode(out)["path"] == "/\x1b[2J\x9b2J\u202e\x7f\U000e0041"
+
+
+def test_sql(inward: Inward, system: Path) -> None:
+    record(system, *(call(number, caller=f"caller-{number % 2}") for number in range(5)))
+    sql = "SELECT caller, count(*) AS calls FROM calls GROUP BY 1 ORDER BY 1"
+    assert [line.split() for line in inward("calls", "--sql", sql).out.splitlines()] == [
+        ["caller", "calls"],
+        ["caller-0", "3"],
+        ["caller-1", "2"],
+    ]
+    as_json = [msgspec.json.decode(line) for line in inward("calls", "--sql", sql, "--json").out.splitlines()]
+    assert as_json == [{"caller": "caller-0", "calls": 3}, {"caller": "caller-1", "calls": 2}]
+    assert inward("calls", "--sql", sql, "--csv").out.split("\r\n")[1] == "caller-0,3"
+    assert "nothing was found" in inward("calls", "--sql", "SELECT * FROM calls WHERE id = 'x'").err
+    odd = "SELECT 'nan'::DOUBLE AS a, 2 AS a, histogram(time) AS h, '\uff1d1' AS f FROM calls"
+    [as_json] = msgspec.json.decode("[" + inward("calls", "--sql", odd, "--json").out + "]")
+    assert (as_json["a"], as_json["a_1"], list(as_json["h"].values())) == ("nan", 2, [5])
+    assert inward("calls", "--sql", odd, "--csv").out.rstrip().endswith(",'\uff1d1")
+    for arguments, said in (
+        (["--sql", "DROP VIEW calls"], "only one SELECT"),
+        (["--sql", "SELECT nothing FROM calls"], "nothing"),
+        (["--sql", sql, "--denied"], "chooses by itself"),
+    ):
+        done = inward("calls", *arguments)
+        assert (done.code, said in done.err, len(done.err.splitlines())) == (3, True, 1)

@@ -165,3 +165,25 @@ def test_a_recorded_refusal_for_what_was_sent_names_the_classes(inward: Inward, 
     assert "would be looked for in the answer: pii.phone" in inward("explain", "id-4").out
     assert "undisclosed (pii.email,pii.\\x1b)" in inward("calls").out
     assert inward("explain", "id-1", "--json").json["call"]["sent"] == ["pii.email", "pii.\x1b"]
+
+
+def test_a_parameter_that_is_not_kept_is_said_and_never_guessed(inward: Inward, conditional: Path) -> None:
+    told = {"operation": "greeter:forgetGreeting", "method": "DELETE", "path": "/greetings/{name}"}
+    for number, parameters in enumerate(({"name": "visitor-1"}, {}, {"name": "hash#00"})):
+        record(conditional, call(number, **told, parameters=parameters))
+    assert "DELETE /greetings/visitor-1" in inward("explain", "id-0").out
+    assert inward("explain", "id-0", "--json").json["now"]["decision"] == "allow"
+    for reference, path in (("id-1", "/greetings/{name}"), ("id-2", "/greetings/hash#00")):
+        done = inward("explain", reference)
+        assert f"DELETE {path}" in done.out
+        assert "`name` of the path is not kept in the record" in done.out
+        assert "inward explain visitor greeter:forgetGreeting --path" in done.out
+        assert "it depends on the request" in done.out
+        assert inward("explain", reference, "--json").json["now"]["decision"] is None
+
+
+def test_a_path_that_is_not_kept_is_said(inward: Inward, system: Path) -> None:
+    gone = {"operation": None, "reason": "unknown_operation", "decision": "deny", "carried_out": "deny"}
+    record(system, call(1, **gone, path=None), call(2, **gone, path="hash#00"))
+    for reference in ("id-1", "id-2"):
+        assert "its path is not kept in the record" in inward("explain", reference).out

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from inward.cli.progress import shown_progress
+from inward.cli import progress
+from inward.cli.progress import shown_progress, shown_reading
+from inward.record.call import Gap
 
 
 class Terminal(io.StringIO):
@@ -30,4 +32,27 @@ def test_nothing_is_shown_where_nobody_waits(monkeypatch: pytest.MonkeyPatch, *,
     monkeypatch.setattr(sys, "stderr", stream)
     with shown_progress(wanted=wanted) as watch:
         assert watch is None
+    assert stream.getvalue() == ""
+
+
+def test_a_person_sees_how_far_the_reading_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress, "EVERY", 2)
+    monkeypatch.setenv("TERM", "xterm")
+    updates: list[str] = []
+    monkeypatch.setattr("rich.status.Status.update", lambda _, text: updates.append(str(text)))
+    entries = [Gap(time="[/b]\x1b", why="lost") for _ in range(5)]
+    with shown_reading(entries) as watched:
+        assert list(watched) == entries
+    assert updates == [f"{number} entries, until [/b]\\x1b" for number in (2, 4)]  # and no markup
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_entries_are_read_as_they_are_where_nobody_waits(monkeypatch: pytest.MonkeyPatch, *, wanted: bool) -> None:
+    stream = io.StringIO() if wanted else Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    entries = [Gap(time="", why="lost")]
+    with shown_reading(entries, wanted=wanted) as watched:
+        assert watched is entries
     assert stream.getvalue() == ""

@@ -35,10 +35,34 @@ def test_it_says_what_breaks(inward: Inward, system: Path) -> None:
     record(system, call(1, **old), call(2), call(3), call(4, **other), call(5, **refused))
     lines = inward("quarantine", "greeter").out.splitlines()
     assert lines[:2] == [
-        "called greeter in the last hour, and cannot now: visitor (2 calls)",
-        "was called by greeter in the last hour, and cannot be now: archive (1 call)",
+        "called greeter in the last 7 days, and cannot now: visitor (2 calls)",
+        "was called by greeter in the last 7 days, and cannot be now: archive (1 call)",
     ]
     inward("quarantine", "greeter", "--release")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 1), ("y", 0)])
+def test_at_a_terminal_it_says_what_breaks_and_asks(
+    inward: Inward, system: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    record(system, call(1))
+    asked: list[str] = []
+
+    def confirm(text: str) -> bool:
+        asked.append(text)
+        return answer == "y"
+
+    monkeypatch.setattr("inward.cli.quarantine._at_terminal", lambda: True)
+    monkeypatch.setattr("typer.confirm", confirm)
+    done = inward("quarantine", "greeter")
+    assert (done.code, asked) == (code, ["cut greeter off?"])
+    assert done.out.startswith("called greeter in the last 7 days, and cannot now: visitor (1 call)\n")
+    assert ("nothing was done" in done.out) is (answer == "n")
+    assert bool(inward("quarantine", "--json").json["quarantined"]) is (answer == "y")
+    asked.clear()
+    assert inward("quarantine", "visitor", "--yes").code == 0
+    assert inward("quarantine", "visitor", "--release").code == 0
+    assert asked == []
 
 
 def test_what_the_catalog_has_lost_can_still_be_released(inward: Inward, system: Path) -> None:

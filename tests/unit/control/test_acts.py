@@ -16,7 +16,8 @@ from inward.control.layout import Layout
 from inward.control.recording.intake import Intake
 from inward.identity.private_files import private_folder
 from inward.record.call import Act, Call, Gap
-from inward.record.reader import Filter, read_calls, read_entries
+from inward.record.filter import Filter
+from inward.record.reader import read_calls, read_entries
 from inward.record.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -141,6 +142,15 @@ def test_a_change_of_the_folder_is_told_by_what_it_does(layout: Layout) -> None:
         ("mode", "orders", "enforce to observe"),
     ]
     assert changes_of(new, old)[1:] == [("mode", "orders", "observe to enforce")]
+
+
+def test_a_change_of_what_the_record_keeps_is_told(layout: Layout) -> None:
+    old = load_policy(layout.system)
+    (layout.system / "inward.yaml").write_text(YAML + "record: {users: drop}\n")
+    new = load_policy(layout.system)
+    (what, about, detail), *more = changes_of(old, new)
+    assert (what, about, more) == ("policy", new.version, [])
+    assert detail == f"in the place of {old.version}; what the record keeps was changed"
 
 
 def test_the_account_has_a_name() -> None:

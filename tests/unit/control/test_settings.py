@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from inward.catalog.model import Address
 from inward.control.settings import Settings
 from inward.errors import BadInputError
 
@@ -60,3 +62,29 @@ def test_a_switch_is_on_or_off(text: str) -> None:
 
 def test_an_empty_passphrase_is_none() -> None:
     assert Settings.from_environment({"INWARD_CA_PASSPHRASE": ""}).passphrase is None
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("", None),
+        ("127.0.0.1:9464", Address("127.0.0.1", 9464)),
+        ("[::1]:0", Address("::1", 0)),
+        ("unix:/run/inward.sock", Path("/run/inward.sock")),
+    ],
+)
+def test_metrics_are_served_where_it_is_said(text: str, where: Address | Path | None) -> None:
+    assert Settings.from_environment({"INWARD_METRICS": text}).metrics == where
+
+
+@pytest.mark.parametrize("text", ["1", "9464", ":9464", "localhost:9464", "127.0.0.1:99999", "unix:", "unix:a.sock"])
+def test_a_place_for_metrics_that_is_none_is_named(text: str) -> None:
+    with pytest.raises(BadInputError, match=f"`INWARD_METRICS` is `{text}`"):
+        Settings.from_environment({"INWARD_METRICS": text})
+
+
+def test_nothing_may_be_attacked_unless_it_is_said() -> None:
+    assert not Settings.from_environment({}).may_be_attacked
+    assert Settings.from_environment({"INWARD_ALLOW_ATTACK": "1"}).may_be_attacked
+    with pytest.raises(BadInputError, match="INWARD_ALLOW_ATTACK"):
+        Settings.from_environment({"INWARD_ALLOW_ATTACK": "yes"})

@@ -9,17 +9,20 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tokens import Signer, key_set
 from tests.unit.envoy import shop
 
 from inward.catalog.model import DataClass
-from inward.envoy.access_log import CONNECTION_FIELDS, EGRESS_FIELDS, INGRESS_FIELDS, LogLineError, parse_line, trace_id
+from inward.envoy.access_log import CONNECTION_FIELDS, EGRESS_FIELDS, INGRESS_FIELDS, LogLineError, parse_line, trace_of
 from inward.errors import Place
+from inward.identity.user_token import UserTokens
 from inward.policy.decision import Reason
 from inward.record.call import Call, Gap, encode_entry, parse_entry
 from inward.record.log_line import LogLine
 from inward.record.verdict import Verdict, encode_verdict
 
-CATALOG = shop.catalog(shop.service(shop.operation("/orders/{id}")), shop.service(name="checkout"))
+GET_ORDER = dataclasses.replace(shop.operation("/orders/{id}"), name="getOrder")
+CATALOG = shop.catalog(shop.service(GET_ORDER), shop.service(name="checkout"))
 SRC = "orders/access-00000001:120"
 TIME = "2026-08-01T12:00:00.000Z"
 CHECKOUT = f"{shop.ID}/checkout"
@@ -52,7 +55,7 @@ def told(line: dict[str, Any], **changed: object) -> Call:
 
 
 def test_an_allowed_call_is_told_whole() -> None:
-    traced = told(INGRESS, tp="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    traced = told(INGRESS, peer_address="10.0.0.7", tp="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     assert traced == Call(
         time=TIME,
         id="6f9a",
@@ -60,7 +63,9 @@ def test_an_allowed_call_is_told_whole() -> None:
         callee="orders",
         operation="orders:getOrder",
         method="GET",
-        path="/orders/42",
+        address="10.0.0.7",
+        path="/orders/{id}",
+        parameters={"id": "42"},
         decision="allow",
         carried_out="allow",
         reason="granted",
@@ -72,8 +77,10 @@ def test_an_allowed_call_is_told_whole() -> None:
         bytes_in=0,
         bytes_out=17,
         trace="0af7651916cd43dd8448eb211c80319c",
+        span="b7ad6b7169203331",
         src=SRC,
     )
+    assert traced.full_path == "/orders/42"
 
 
 @pytest.mark.parametrize(
@@ -199,13 +206,14 @@ def test_a_failed_handshake_has_no_caller_whatever_was_presented() -> None:
         "t": TIME,
         "id": "77",
         "d": "TLS_error: CERTIFICATE_VERIFY_FAILED",
-        "peer_address": "10.0.0.9:4",
+        "peer_address": "10.0.0.9",
+        "peer_port": 4,
     }
     for claimed in ({}, {"peer": CHECKOUT}, {"peer": CHECKOUT, "en": "granted:x", "op": "orders:getOrder", "s": 200}):
         call = told(connection, **claimed)
         assert (call.caller, call.operation, call.callee) == (None, None, "orders")
         assert (call.reason, call.decision, call.carried_out) == (Reason.BAD_IDENTITY, "deny", "deny")
-        assert call.detail == "10.0.0.9:4 TLS_error: CERTIFICATE_VERIFY_FAILED"
+        assert (call.address, call.detail) == ("10.0.0.9", "port 4: TLS_error: CERTIFICATE_VERIFY_FAILED")
 
 
 EGRESS = {
@@ -377,7 +385,7 @@ def test_whatever_stands_in_a_line_it_is_a_call_that_can_be_recorded(line: dict[
     ],
 )
 def test_a_trace_id_is_taken_from_a_well_formed_traceparent(value: str | None, trace: str | None) -> None:
-    assert trace_id(value) == trace
+    assert trace_of(value) == (trace, None if trace is None else "b7ad6b7169203331")
 
 
 def test_no_field_asks_for_what_must_not_be_logged() -> None:
@@ -433,3 +441,110 @@ def test_a_verdict_on_an_answer_that_nobody_was_given_is_none() -> None:
 def test_a_request_that_was_not_admitted_was_not_decided() -> None:
     call = viewed(None, "rbac_access_denied_matched_policy[not_admitted]", s=503)
     assert (call.decision, call.reason, call.policies) == ("deny", "slow_path_down", ())
+
+
+_LITERALS = st.text(alphabet="az09-._~:@$%", min_size=1, max_size=4).filter(lambda text: "%" not in text)
+_VALUES = st.lists(st.sampled_from(["a", "0", "-", ".", "@", "%C3%A4", "%20", "$", ":", "_"]), min_size=1, max_size=6)
+
+
+@st.composite
+def paths(draw: st.DrawFn) -> tuple[str, str]:
+    """Draw a template and a path of its."""
+    template, path, number = "", "", 0
+    for _ in range(draw(st.integers(1, 4))):
+        segment, text = draw(_LITERALS) + "x", ""
+        text = segment
+        for _ in range(draw(st.integers(0, 2))):
+            value, literal = "".join(draw(_VALUES)), draw(_LITERALS)
+            segment += f"{{v{number}}}{literal}"
+            text += value + literal
+            number += 1
+        template += f"/{segment}"
+        path += f"/{text}"
+    return template, path
+
+
+@settings(max_examples=300, deadline=None)
+@given(paths())
+def test_a_path_is_its_template_and_parameters_and_can_be_told_again(drawn: tuple[str, str]) -> None:
+    template, path = drawn
+    operation = dataclasses.replace(shop.operation(template), name="getOrder")
+    catalog = shop.catalog(shop.service(operation), shop.service(name="checkout"))
+    call = parse_line(msgspec.json.encode(INGRESS | {"p": path}), "orders", catalog, SRC)
+    assert call is not None
+    assert (call.path, call.full_path, call.not_kept) == (template, path, ())
+    assert tuple(call.parameters) == operation.template.variables
+    assert parse_entry(encode_entry(call)[:-1]) == call
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        ("/orders/7", None),
+        ("/orders/7", "orders:gone"),
+        ("/orders/7/lines", "orders:getOrder"),
+        ("/orders/7;a", "orders:getOrder"),
+        ("/orders/{id}", "orders:getOrder"),
+        ("/orders/" + "%" * 10_000, "orders:getOrder"),
+        (None, "orders:getOrder"),
+    ],
+)
+def test_a_path_that_is_none_of_its_operation_stays_as_it_came(path: str | None, operation: str | None) -> None:
+    call = told(INGRESS, p=path, op=operation)
+    assert (call.path, call.parameters, call.full_path, call.operation) == (path, {}, path, operation)
+
+
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        ("10.0.0.7", "10.0.0.7"),
+        ("::1", "::1"),
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("::ffff:10.0.0.7", "10.0.0.7"),
+        ("10.0.0.7:4711", None),
+        ("[::1]:4711", None),
+        ("/run/some.sock", None),
+        ("@", None),
+        ("", None),
+        ("-", None),
+        (None, None),
+    ],
+)
+def test_an_address_is_one_of_ip_in_one_spelling(said: str | None, address: str | None) -> None:
+    assert told(INGRESS, peer_address=said).address == address
+
+
+def test_an_address_is_asked_of_the_connection_and_of_no_header() -> None:
+    for fields in (INGRESS_FIELDS, CONNECTION_FIELDS):
+        assert fields["peer_address"] == "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"
+    assert "peer_address" not in EGRESS_FIELDS
+
+
+def test_a_user_is_who_the_guard_says_and_nobody_without_an_issuer() -> None:
+    line = msgspec.json.encode(INGRESS | {"g": encode_verdict(Verdict(user="jörg\x7f")).decode()})
+    issuing = dataclasses.replace(GUARDED, users=UserTokens("i", "a", key_set(Signer())))
+    call = parse_line(line, "orders", issuing, SRC)
+    assert call is not None
+    assert (call.user, call.decision, call.enforcer, call.detail) == ("jörg\x7f", "allow", "ingress", None)
+    assert told(INGRESS, g='{"user":"ada"}').user is None
+    views = parse_line(msgspec.json.encode(INGRESS | {"w": '{"user":"ada"}'}), "orders", issuing, SRC)
+    assert views is not None
+    assert views.user is None
+    too_long = parse_line(msgspec.json.encode(INGRESS | {"g": '{"long_user":true}'}), "orders", issuing, SRC)
+    assert too_long is not None
+    assert (too_long.user, too_long.detail) == (None, "the end user's name is too long to be recorded")
+
+
+def test_a_caller_does_not_choose_what_its_refused_call_is_called() -> None:
+    made = "0f3c7a9e-1b2d-4c3e-8f4a-5b6c7d8e9f00"
+    malformed = {"en": None, "sn": None, "op": None, "d": "path_normalization_failed", "s": 400}
+    assert told(INGRESS, **malformed, id="s3cret").id == SRC
+    assert told(INGRESS, **malformed, id=made).id == made
+    assert told(EGRESS, s=400, id="s3cret").id == SRC
+    assert told(EGRESS, s=400, id=made).id == made
+
+
+def test_what_stands_behind_a_path_is_none_of_it() -> None:
+    assert told(INGRESS, p="/orders/42#s3cret").full_path == "/orders/42"
+    assert told(INGRESS, p="/nowhere#s3cret", op=None).path == "/nowhere"
+    assert told(EGRESS, p="/x#s3cret").path == "/x"

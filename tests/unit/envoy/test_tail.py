@@ -134,6 +134,36 @@ def test_rotation_is_due_by_size(folder: LogFolder) -> None:
     assert folder.due(1000)
 
 
+def test_rotation_is_due_by_time_once_there_is_something(folder: LogFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    folder.switch()
+    assert not folder.due(10, 60)
+    now = 100.0
+    assert not folder.due(10, 60)
+    write(folder.symlink, b"1")
+    assert not folder.due(10, 60)
+    now = 159.0
+    assert not folder.due(10, 60)
+    now = 160.0
+    assert folder.due(10, 60)
+
+    async def fail() -> None:
+        raise ConnectionError
+
+    async def reopen() -> None:
+        pass
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(folder.rotate(fail))
+    assert folder.due(10, 60)
+    asyncio.run(folder.rotate(reopen))
+    assert folder.current() == 2
+    assert not folder.due(10, 60)
+    now = 1000.0
+    assert not folder.due(10, 60)
+
+
 def test_a_reopening_that_fails_is_asked_for_again_with_the_same_file(folder: LogFolder) -> None:
     asked = []
 
@@ -324,13 +354,14 @@ def test_lines_written_just_before_the_newer_file_are_not_left_behind(tmp_path: 
 def test_a_line_that_is_too_long_is_a_gap(folder: LogFolder, tailer: Tailer) -> None:
     folder.switch()
     most = b"y" * MAX_LINE_BYTES
-    write(folder.symlink, b"x" * 3 * MAX_LINE_BYTES + b"\n" + most + b"\nz" + most + b"\nok\n")
+    long = b'{"a":"secret@host","id":"6f9a","p":"/people/ada",' + b"x" * 3 * MAX_LINE_BYTES
+    write(folder.symlink, long + b"\n" + most + b"\nz" + most + b"\nok\n")
     first, longest, second, last = read_all(tailer)
     assert isinstance(first, Gap)
     assert isinstance(second, Gap)
-    assert first.detail == "x" * 256
-    assert (first.lost_bytes, first.lost_lines, first.service) == (3 * MAX_LINE_BYTES, 1, "orders")
-    assert first.src == f"orders/access-00000001.log:{3 * MAX_LINE_BYTES + 1}"
+    assert first.detail == "reference 6f9a"
+    assert (first.lost_bytes, first.lost_lines, first.service) == (len(long), 1, "orders")
+    assert first.src == f"orders/access-00000001.log:{len(long) + 1}"
     assert first.time == "2026-08-01T12:00:00.000Z"
     assert second.lost_bytes == MAX_LINE_BYTES + 1
     assert data([longest, last]) == [most, b"ok"]
@@ -352,14 +383,14 @@ def test_a_line_without_end_takes_bounded_memory(folder: LogFolder, tailer: Tail
 
 def test_truncation_is_a_gap_and_reading_goes_on(folder: LogFolder, tailer: Tailer) -> None:
     folder.switch()
-    write(folder.symlink, b"one\ntwo\nthr")
+    write(folder.symlink, b'one\ntwo\n{"m":"GET","p":"/people/ada')
     read_all(tailer)
     os.truncate(folder.symlink, 0)
     write(folder.symlink, b"new\n")
     gap, line = read_all(tailer)
     assert isinstance(gap, Gap)
     assert gap.why == "`access-00000001.log` was truncated"
-    assert gap.detail == "thr"
+    assert gap.detail == "method GET"
     assert gap.src == "orders/access-00000001.log~1:0"
     assert line == Line(b"new", "orders/access-00000001.log~1:4")
     tailer.close()

@@ -11,15 +11,17 @@ import pytest
 from tests.contract.guard.people import DESCRIPTION, FILES, KEY, write
 from tests.tokens import ISSUER, Signer, claims, key_set
 
+from inward.guard.bodies.answer import Answer
 from inward.guard.bundle import FollowedBundle
 from inward.guard.core import Inbound
 from inward.guard.user import ClaimedUser
-from inward.identity.user_token import UserTokens
+from inward.identity.user_token import UserTokenError, UserTokens
+from inward.record.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inward.guard.core import Call, Core
+    from inward.guard.core import Admission, Call, Core
 
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
 SIGNER = Signer()
@@ -35,16 +37,20 @@ def core(tmp_path: Path) -> Core:
 
 
 def call(core: Core, *tokens: str) -> Call:
+    return admit(core, *tokens).call
+
+
+def admit(core: Core, *tokens: str, caller: str = "till") -> Admission:
     inbound = Inbound(
         "GET",
         "/people/1",
         "",
-        ("URI=spiffe://people.test/till",),
+        (f"URI=spiffe://people.test/{caller}",),
         private=True,
         reference="r",
         passed=tuple(("txn-token", token) for token in tokens),
     )
-    return core.admit(inbound, NOW).call
+    return core.admit(inbound, NOW)
 
 
 def test_a_token_of_the_systems_issuer_proves_the_user(core: Core) -> None:
@@ -83,3 +89,28 @@ def test_it_is_looked_at_once_and_only_when_asked(monkeypatch: pytest.MonkeyPatc
 def test_no_text_of_a_call_has_the_token(core: Core) -> None:
     found = call(core, TOKEN)
     assert TOKEN not in f"{found!r} {found.claimed!r} {found.onward!r}"
+
+
+def test_whom_a_token_proves_is_recorded_with_whatever_else_there_is_to_say(core: Core) -> None:
+    shown = Answer(200, [("content-type", "application/json")], b"{}")
+    for tokens, user in (((TOKEN,), "ada"), ((), None)):
+        admission = admit(core, *tokens)
+        assert (admission.verdict or Verdict()).user == user
+        assert (admission.show("GET", shown)[1] or Verdict()).user == user
+        assert admission.unviewable_answer(200)[1].user == user
+        refused = admit(core, *tokens, caller="ghost")
+        assert refused.refusal()[1] == Verdict(reason="unknown_caller", user=user)
+
+
+def test_a_token_is_looked_at_once_and_not_before_anybody_asks(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def verify(_: UserTokens, token: str, now: datetime) -> None:
+        looked.append(token)
+        raise UserTokenError(f"at {now}")
+
+    monkeypatch.setattr(UserTokens, "verify", verify)
+    admission = admit(core, TOKEN)
+    assert looked == []
+    assert [admission.call.user, admission.call.user, admission.verdict] == [None] * 3
+    assert looked == [TOKEN]

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from tests.unit.insight.test_dataflow import arrows, made
 
 from inward.insight.dataflow import Flow
-from inward.insight.picture import MOST_CHARACTERS, draw
+from inward.insight.drawing import MOST_CHARACTERS
+from inward.insight.picture import draw
 
 if TYPE_CHECKING:
     from tests.unit.insight.test_dataflow import Arrow

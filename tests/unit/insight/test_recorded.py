@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.envoy import shop
@@ -138,3 +138,77 @@ def test_cells_that_are_kept_are_bounded(make: Make, monkeypatch: pytest.MonkeyP
         reason(decider, call(caller=caller))
     assert len(decider._cells) <= 2
     assert reason(decider, call()) == Reason.GRANTED
+
+
+OF_ONE = 'when { context.path.id == "1" }'
+
+
+def templated(text: str | None, **fields: Any) -> Call:
+    return call(path="/orders/{id}", parameters={} if text is None else {"id": text}, **fields)
+
+
+def test_a_path_by_its_template_is_decided_as_the_path_itself(make: Make) -> None:
+    for policies in (shop.policy("g"), shop.policy("g", OF_ONE)):
+        decider = make(policies)
+        for text in ("1", "2", "%31"):
+            assert decide(decider, templated(text)) == decide(decider, call(path=f"/orders/{text}"))
+
+
+@pytest.mark.parametrize("text", [None, "hash#00112233445566778899aabbccddeeff"])
+def test_a_parameter_that_is_not_kept_is_never_guessed(make: Make, text: str | None) -> None:
+    plain = make(shop.policy("g"))
+    assert reason(plain, templated(text)) == Reason.GRANTED
+    assert reason(plain, templated(text, caller="monitor")) == Reason.NO_GRANT
+    of_one = make(shop.policy("g", OF_ONE))
+    assert decide(of_one, templated(text)) == Undecided(("id",))
+    forbidding = make(shop.policy("g", OF_ONE) + shop.policy("f", effect="forbid"))
+    assert reason(forbidding, templated(text)) == Reason.FORBIDDEN
+    timed = make(shop.policy("g", 'when { context.time < datetime("2027-01-01") }'))
+    assert [reason(timed, templated(text), now) for now in (NOW, LATER)] == ["granted", "condition"]
+
+
+@pytest.mark.parametrize("forbid", CONDITIONS)
+@pytest.mark.parametrize("permit", CONDITIONS)
+def test_what_is_decided_without_a_parameter_is_so_for_every_one(make: Make, permit: str, forbid: str) -> None:
+    decider = make(shop.policy("g", permit) + shop.policy("f", forbid, effect="forbid"))
+    again = decide(decider, templated(None))
+    exact = {
+        engine(decider).decide(Request("checkout", "orders:getOrder", f"/orders/{number}", query), NOW).allowed
+        for number, query in itertools.product((1, 2, "%31"), QUERIES)
+    }
+    if isinstance(again, Decision):
+        assert exact == {again.allowed}
+
+
+def test_where_another_operation_could_be_meant_the_call_is_not_decided(make: Make) -> None:
+    """The system has other templates now: which of them the path was of, only the parameter could tell."""
+    orders = {key: value for key, value in shop.OPERATIONS["orders"].items() if key != "getOrder"}
+    more: list[dict[str | None, str]] = [
+        {"getOrder": "GET /orders/{id}", "mine": "GET /orders/mine"},
+        {"all": "GET /{kind}/{id}"},
+    ]
+    for added in more:
+        decider = make(api=json.dumps(shop.document(orders | added)))
+        assert decide(decider, templated(None)) == Undecided(("id",))
+        assert isinstance(decide(decider, templated("7")), Decision)
+    gone: list[dict[str | None, str]] = [{}, {"getOrder": "GET /orders/{id}/full"}, {"getOrder": "DELETE /orders/{id}"}]
+    for added in gone:
+        decider = make(api=json.dumps(shop.document(orders | added)))
+        assert reason(decider, templated(None)) == Reason.UNKNOWN_OPERATION
+    renamed = make(api=json.dumps(shop.document(orders | {"peek": "GET /orders/{id}"})))
+    assert decide(renamed, templated(None)) == Undecided(("id",))
+
+
+def test_of_two_parameters_one_can_be_read_without_the_other(make: Make) -> None:
+    api = json.dumps(shop.document({"getOrder": "GET /orders/{id}/lines/{line}-{part}"}))
+    for kept, expected in (
+        ({"id": "1"}, "granted"),
+        ({"id": "2"}, "condition"),
+        ({"id": "1", "part": "9"}, "granted"),
+        ({"id": "1", "line": "3-4"}, "granted"),
+        ({"line": "3"}, None),
+    ):
+        decider = make(shop.policy("g", OF_ONE), api=api)
+        decided = decide(decider, call(path="/orders/{id}/lines/{line}-{part}", parameters=kept))
+        assert decided == Undecided(("id",)) if expected is None else isinstance(decided, Decision)
+        assert expected is None or decided.reason == expected  # type: ignore[union-attr] # it is a decision

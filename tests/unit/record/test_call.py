@@ -113,3 +113,22 @@ def test_timestamps_are_utc_and_sort() -> None:
 def test_the_beginning_of_what_is_lost_is_short_and_text() -> None:
     assert beginning(b"\xff" * 10_000) == "\ufffd" * 256
     assert beginning("ü".encode() * 1000) == "ü" * 256
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "full", "not_kept"),
+    [
+        ("/orders/7", {}, "/orders/7", ()),
+        ("/orders/{id}", {"id": "7"}, "/orders/7", ()),
+        ("/orders/{id}", {"id": "{id}"}, "/orders/{id}", ()),
+        ("/orders/{id}", {}, "/orders/{id}", ("id",)),
+        ("/a/{b}-{c}/{d}", {"b": "1", "d": "hash#00"}, "/a/1-{c}/hash#00", ("c", "d")),
+        (None, {}, None, ()),
+    ],
+)
+def test_a_path_is_told_as_far_as_it_is_kept(
+    path: str | None, parameters: dict[str, str], full: str | None, not_kept: tuple[str, ...]
+) -> None:
+    found = msgspec.structs.replace(call(), operation="orders:getOrder", path=path, parameters=parameters)
+    assert (found.full_path, found.not_kept) == (full, not_kept)
+    assert msgspec.structs.replace(found, operation=None).not_kept == ()  # then it is what came, whatever that holds

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import tracemalloc
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.record.audit.log import Log
 
-from inward.record.call import Call, Gap, encode_entry, timestamp
+from inward.errors import BadInputError
+from inward.record import reader
+from inward.record.call import Act, Call, Gap, encode_entry, timestamp
 from inward.record.disk import RecordError
-from inward.record.reader import Filter, find_call, find_calls, read_calls, read_entries
+from inward.record.filter import Filter, Term
+from inward.record.pieces import list_pieces
+from inward.record.reader import find_call, find_calls, read_calls, read_entries
 from inward.record.recorder import Recorder
+from inward.record.sealed.files import list_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from inward.record.call import Entry
 
     MakeCall = Callable[..., Call]
 
@@ -24,6 +32,15 @@ NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 def at(seconds: float) -> str:
     return timestamp(NOON + timedelta(seconds=seconds))
+
+
+def test_gaps_and_acts_without_the_calls(tmp_path: Path, make_call: MakeCall) -> None:
+    others: list[Entry] = [Gap(time=at(1), why="lost"), Act(time=at(2), what="start"), Act(time=at(3), what="policy")]
+    with Recorder(tmp_path) as recorder:
+        recorder.append([make_call(1), *others, make_call(2)])
+    wanted = Filter(calls=False)
+    assert list(read_entries(tmp_path, wanted)) == others
+    assert wanted.sql() == ("raw IS NOT NULL", ())
 
 
 def test_no_record_is_an_empty_one(tmp_path: Path) -> None:
@@ -197,3 +214,29 @@ def test_a_hostile_id_is_found_as_it_is(tmp_path: Path, make_call: MakeCall, ref
     with Recorder(tmp_path) as recorder:
         recorder.append([make_call(1, id=reference), make_call(2)])
     assert find_call(tmp_path, reference) == make_call(1, id=reference)
+
+
+@pytest.mark.parametrize("text", ["status<", "duration_us>=", "status=x", "nothing=1", "status"])
+def test_what_is_no_term(text: str) -> None:
+    with pytest.raises(BadInputError, match="is no condition"):
+        Term.parse(text)
+
+
+def test_an_argument_that_is_no_text_finds_nothing(tmp_path: Path) -> None:
+    log = Log.make(tmp_path, 700)
+    assert log.seal()
+    assert list(read_entries(log.folder, Filter(caller="\udcff"))) == []
+    assert list(read_entries(log.folder, Filter(terms=(Term.parse("id=\udcff"),)))) == []
+
+
+def test_a_damaged_file_hides_no_call_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log.make(tmp_path, 2300)
+    before = list_pieces(log.folder)
+    assert len(log.seal()) > 2
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "list_pieces", lambda *_, **__: before)  # as it was before it was sealed
+        assert [call.id for call in find_calls(log.folder, "call-3")] == ["call-3"]
+    Path(list_local(log.folder)[1].url).write_bytes(b"no file of ours")
+    assert [call.id for call in find_calls(log.folder, "call-3")] == ["call-3"]
+    with pytest.raises(RecordError, match="cannot be read"):
+        find_calls(log.folder, "call-99999")

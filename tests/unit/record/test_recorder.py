@@ -265,6 +265,22 @@ def test_after_a_failed_fsync_the_batch_goes_to_a_new_segment(
         assert raw_ids(tmp_path) == ["id-10", "id-20", "id-30"]
 
 
+def test_what_is_given_up_is_not_durable_before_the_disk_knows_it(tmp_path: Path, make_call: MakeCall) -> None:
+    disk = RefusingDisk()
+    with Recorder(tmp_path, disk=disk) as recorder:
+        recorder.append([make_call(10)])
+        durable = recorder.durable()
+        disk.refuse = {"fsync": errno.EIO, "truncate": errno.EIO, "replace": errno.EIO}
+        for _ in range(2):
+            with pytest.raises(RecordWriteError):
+                recorder.append([make_call(20)])
+            assert recorder.durable() == durable
+        assert len(segments(tmp_path)) == 2
+        disk.refuse = {}
+        recorder.append([make_call(20)])
+        assert recorder.durable()[0] == segments(tmp_path)[-1]
+
+
 def test_a_batch_whose_fsync_failed_does_not_count_after_a_restart(tmp_path: Path, make_call: MakeCall) -> None:
     class FirstFsyncFails(Disk):
         failed = False

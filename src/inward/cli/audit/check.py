@@ -59,9 +59,10 @@ def _print(evidence: Evidence) -> None:
         print_line(printable(evidence.entry.decode("utf-8", "replace")))
         return
     if isinstance(call, Call):
+        request = f"{call.method or '?'} {call.full_path or '?'}"
         print_line(
             printable(
-                f"{call.time} {call.caller or '?'} → {call.callee or '?'}: {call.method or '?'} {call.path or '?'}, "
+                f"{call.time} {call.caller or '?'} → {call.callee or '?'}: {request}, "
                 f"{call.decision} ({call.reason}), carried out: {call.carried_out}, status {call.status or 'none'}"
             )
         )

@@ -57,6 +57,7 @@ def _as_json(found: Verified) -> dict[str, Any]:
         "unsigned": found.unsigned,
         "damages": [damage_as_json(damage) for damage in found.damages],
         "gone": [{"file": part.path.name, "begin": part.first, "end": part.end} for part in found.gone],
+        "dropped": found.dropped + sum(part.count for part in found.retired),
     }
 
 
@@ -66,6 +67,9 @@ def _print(found: Verified, *, whole: bool) -> None:
         print_line(
             styled(f"entries {part.first} to {part.end - 1}: `{part.path.name}` is not there any more", "yellow")
         )
+    dropped = found.dropped + sum(part.count for part in found.retired)
+    if dropped:
+        print_line(f"{dropped:,} entries were dropped by retention, as the record tells; their hashes are as they were")
     if not found.checkpoints:
         remark("the record is not signed yet: that begins a few seconds after `inward up` has started")
         return

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from inward.cli.moment import parse_moment, parse_since
@@ -26,6 +23,7 @@ from inward.cli.output import (
     remark,
     styled,
 )
+from inward.cli.progress import shown_reading
 from inward.control.bundle import load_policy
 from inward.control.readback import policy_in_force
 from inward.control.revision import load_revision
@@ -33,21 +31,18 @@ from inward.errors import ExitCode, InvalidSystemError
 from inward.insight.recorded import Decider
 from inward.insight.replay import Replayer
 from inward.record.call import timestamp
-from inward.record.reader import Filter, read_entries
+from inward.record.filter import Filter
+from inward.record.reader import read_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from inward.cli.output import Style
     from inward.control.bundle import Policy
     from inward.control.layout import Layout
     from inward.insight.replay import Change, Group, Key, Replay
-    from inward.record.call import Entry
 
 LIMIT = 50
 GAPS = 3  # shown
 MOST_CHARACTERS = 100  # of a name
-EVERY = 20_000  # calls after which the progress is shown
 _STYLES: dict[Change, Style] = {"refused": "red", "allowed": "yellow", "unknown": "dim"}
 _WORDS: dict[Change, str] = {
     "refused": "would newly be refused",
@@ -99,8 +94,8 @@ def replay(
 ) -> int:
     """Decide recorded calls again by the policies in NEW, and say which would change, and whose they are.
 
-    A call whose query would decide is unknown: queries are not recorded. A change that today's policy makes too is
-    shown, and is no change of NEW.
+    A call that is decided by what is not recorded, its query or a parameter that is not kept, is unknown. A change that
+    today's policy makes too is shown, and is no change of NEW.
 
     Exit 0: NEW changes nothing. 2: it would. 3: NEW has mistakes.
     """
@@ -118,7 +113,7 @@ def replay(
     today = _today(layout, itself=new is None)
     replayer = Replayer(_decider(proposed), None if today is None else _decider(today), moment)
     entries = read_entries(layout.record, Filter(since=start))
-    with _progress(entries, shown=not json and sys.stderr.isatty()) as watched:
+    with shown_reading(entries, wanted=not json) as watched:
         found = replayer.add(watched)
     if json:
         facts = {"since": timestamp(start), "at": None if moment is None else timestamp(moment), "new": new}
@@ -140,23 +135,6 @@ def _today(layout: Layout, *, itself: bool) -> Policy | None:
 
 def _decider(policy: Policy) -> Decider:
     return Decider(policy.catalog, policy.engine, policy.version)
-
-
-@contextmanager
-def _progress(entries: Iterable[Entry], *, shown: bool) -> Iterator[Iterable[Entry]]:
-    """Show on a terminal's standard error how far the reading is, while it lasts."""
-    if not shown:
-        yield entries
-        return
-    with Console(stderr=True).status("reading the record") as status:
-
-        def counted() -> Iterator[Entry]:
-            for number, entry in enumerate(entries, 1):
-                if number % EVERY == 0:
-                    status.update(f"{number:,} calls, until {printable(entry.time[:16])}")
-                yield entry
-
-        yield counted()
 
 
 def _print(found: Replay, limit: int, start: datetime, against: str, option: str) -> None:
@@ -203,7 +181,7 @@ def _row(key: Key, group: Group) -> list[Cell]:
     if key.new_operation and key.new_operation != key.operation:
         operation = f"{operation} → {key.new_operation}"
     notes = [note for note, true in (("already so today", key.already), ("in mode observe", group.observed)) if true]
-    why = f"{key.was} → {key.becomes or 'reads the query: ' + ', '.join(key.parameters)}"
+    why = f"{key.was} → {key.becomes or 'needs what is not recorded: ' + ', '.join(key.parameters)}"
     return [
         _cut(key.caller),
         _cut(operation),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inward.control.bundle import SystemReader
+from inward.control.checking.alerts import of_alerts
 from inward.control.checking.cache import CheckCache, CheckMemo
 from inward.control.checking.cases import of_tests
 from inward.control.checking.data import of_data
@@ -63,6 +64,7 @@ STEPS: tuple[Step, ...] = (
     Step("objects", lambda subject: of_objects(subject.system, subject.now)),
     Step("data", lambda subject: of_data(subject.system, subject.now)),
     Step("sampled answers", lambda subject: of_undeclared(subject.system, kept_history(subject.folder))),
+    Step("alerts", lambda subject: of_alerts(subject.folder)),
     Step("guardrails", lambda subject: of_guardrails(subject.system, subject.now)),
     Step("posture", lambda subject: of_posture_by_parts(subject.system, subject.now, subject.memo.posture)),
     Step("slow path", lambda subject: of_slow_path(subject.system, subject.memo.verdicts)),

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inward.control import acts
+from inward.control.recording.hash_key import HashKey
+from inward.control.recording.privacy import Keeper
 from inward.envoy.access_log import LogLineError, parse_line
 from inward.envoy.log_folder import LogError, LogFolder
 from inward.envoy.tail import FASTEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, Line, Tailer
 from inward.guard.serve.log import KIND as GUARD_LOG
 from inward.identity.private_files import private_folder
 from inward.record.call import Gap, beginning, timestamp
+from inward.record.log_line import remains_of
 from inward.record.recorder import Recorder, RecordWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from inward.catalog.model import Catalog
     from inward.control.layout import Layout
@@ -32,12 +36,20 @@ class Intake:
     """Reads the logs of the services that it was told of, into one record."""
 
     def __init__(
-        self, layout: Layout, recorder: Recorder, catalog: Callable[[], Catalog], told: Callable[[str], None]
+        self,
+        layout: Layout,
+        recorder: Recorder,
+        catalog: Callable[[], Catalog],
+        told: Callable[[str], None],
+        recorded: Callable[[Sequence[Entry]], None] = lambda _: None,
     ) -> None:
         self._layout = layout
         self._recorder = recorder
         self._catalog = catalog
         self._told = told
+        self._recorded = recorded  # is given what is durable; it raises nothing
+        self._hash_key = HashKey(layout.hash_key, told)
+        self._keeper: Keeper | None = None  # of the catalog that was in force last
         self._tailers: dict[tuple[str, str], Tailer] = {}  # by service and kind of log
         self._pending: list[Entry] = []
         self._count = 0
@@ -88,9 +100,21 @@ class Intake:
             if self._count:
                 # One append, so one fsync, for all services. What it refuses stays pending: no tailer gives it twice.
                 self._recorder.append(self._pending, [tailer.position for tailer in self._tailers.copy().values()])
+                self._recorded(self._pending)
             self._pending.clear()
             count, self._count = self._count, 0
             return count
+
+    def unrecorded(self) -> dict[str, int]:
+        """Return how many bytes of the logs of each service are not recorded; what cannot be read is left out."""
+        sizes: dict[str, int] = {}
+        for (service, _), tailer in self._tailers.copy().items():
+            done = self._recorder.position(tailer.log)
+            number, offset = (done.number, done.offset) if done is not None else (0, 0)
+            with contextlib.suppress(OSError):
+                left = sum(tailer.folder.size(each) for each in tailer.folder.numbers() if each >= number) - offset
+                sizes[service] = sizes.get(service, 0) + max(0, left)
+        return sizes
 
     def _read(self) -> None:
         for (service, kind), tailer in self._tailers.copy().items():
@@ -109,14 +133,20 @@ class Intake:
             self._pending.extend(entry for entry in entries if entry is not None)
 
     def _entry(self, line: Line, service: str) -> Entry | None:
+        keeper, catalog = self._keeper, self._catalog()
+        if keeper is None or keeper.catalog is not catalog:
+            days = catalog.privacy.hash_days
+            keeper = self._keeper = Keeper(catalog, lambda: self._hash_key.current(days))
         try:
-            return parse_line(line.data, service, self._catalog(), line.src)
+            call = parse_line(line.data, service, catalog, line.src)
         except LogLineError as error:
-            return _unread(line, service, error.message)
+            return _unread(line, service, error.message, remains_of(line.data))
+        return None if call is None else keeper.kept(call)
 
     @staticmethod
     def _act(line: Line, service: str) -> Entry | None:
-        return acts.parse_act(line.data, line.src) or _unread(line, service, "a line of the log of acts is none")
+        act = acts.parse_act(line.data, line.src)
+        return act or _unread(line, service, "a line of the log of acts is none", beginning(line.data))
 
     def drain(self) -> None:
         """Record all that is there, and make its positions durable."""
@@ -143,16 +173,21 @@ class Intake:
 
     def _delete_recorded(self, tailer: Tailer) -> None:
         """Delete log files that are in the record for good."""
-        done = self._recorder.checkpointed(tailer.log)
+        done, recorded = self._recorder.checkpointed(tailer.log), self._recorder.position(tailer.log)
+        if recorded is not None and (done is None or done.number < recorded.number):
+            with contextlib.suppress(RecordWriteError):  # what is recorded is not left to lie in a log
+                self._recorder.checkpoint()
+                done = recorded
         if done is None or not any(number < done.number for number in tailer.folder.numbers()):
             return
         gaps = tailer.late()
         if gaps:
             self._recorder.append(gaps)
+            self._recorded(gaps)
         tailer.folder.delete_before(done.number)
 
 
-def _unread(line: Line, service: str, why: str) -> Gap:
+def _unread(line: Line, service: str, why: str, detail: str | None) -> Gap:
     now = timestamp(datetime.now(UTC))
     why = "the log ends in the middle of a line" if line.torn else why
-    return Gap(time=now, why=why, service=service, lost_lines=1, detail=beginning(line.data), src=line.src)
+    return Gap(time=now, why=why, service=service, lost_lines=1, detail=detail, src=line.src)

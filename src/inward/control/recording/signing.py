@@ -6,6 +6,7 @@ Nothing waits for it, and no call is refused because of it: a record that cannot
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -34,19 +35,35 @@ class Signing:
         self._recorder = recorder
         self._told = told
         self._notary: Notary | None = None
+        self._turn = threading.Lock()  # the sealer signs too
+        self.signed_until: datetime | None = None  # all that was durable then is signed
+        self.checkpoint_at: datetime | None = None  # when this run signed last
+        self.checkpoint_size: int | None = None  # how many entries
         try:
             signer = open_signer(layout.state, trust_domain, passphrase)
             self._notary = Notary(layout.record, signer, layout.signed)
         except (InwardError, OSError) as error:
             self._end(error)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the record is being signed."""
+        return self._notary is not None
+
     def sign(self) -> None:
         """Sign what is durable now. Raises `RecordError` where the disk refuses; it may be tried again."""
-        if self._notary is None:
-            return
+        with self._turn:
+            if self._notary is not None:
+                self._sign(self._notary)
+
+    def _sign(self, notary: Notary) -> None:
         try:
-            self._notary.advance(*self._recorder.durable())
-            self._notary.sign(datetime.now(UTC))
+            now = datetime.now(UTC)
+            notary.advance(*self._recorder.durable())
+            checkpoint = notary.sign(now)
+            if checkpoint is not None:
+                self.checkpoint_at, self.checkpoint_size = now, checkpoint.size
+            self.signed_until = now
         except LogChangedError as error:
             self._notary = None
             self._end(error)

@@ -17,6 +17,9 @@ Kind = Literal[
     "policy",  # another policy is enforced, as read back from the Envoys
     "mistakes",  # the system folder has mistakes; the policy before stays in force
     "warning",  # something a person should know
+    "metrics",  # where they are served
+    "export",  # where the record is sent
+    "alert",  # something in the record looks like misuse
     "stopping",  # every process is being ended
 ]
 

@@ -191,7 +191,8 @@ class Fleet:
     def _write_running(self) -> None:
         services = {name: allocation.running() for name, allocation in self._allocations.items()}
         now = timestamp(datetime.now(UTC))
-        store_running(self._layout, Running(pid=os.getpid(), since=now, services=services))
+        may = self._settings.may_be_attacked
+        store_running(self._layout, Running(pid=os.getpid(), since=now, services=services, may_be_attacked=may))
 
     def _write_files(self, policy: Policy) -> None:
         self._enforcement.apply(policy, self._allocations)

@@ -38,6 +38,7 @@ class Identities:
         self._wanted: dict[str, tuple[SpiffeID, EnvoyFolder]] = {}
         self._held: dict[str, tuple[X509SVID, datetime]] = {}
         self._pem: dict[str, PEMFiles] = {}
+        self.authority_expires: datetime | None = None  # the newest of the trust bundle
         self._turn = threading.RLock()  # `want` and `keep` are in threads of their own
 
     def want(self, wanted: dict[str, tuple[SpiffeID, EnvoyFolder]], pem: Mapping[str, Path] | None = None) -> None:
@@ -69,6 +70,7 @@ class Identities:
             self._told(Event("warning", f"the next authority cannot be prepared: {error.message}"))
             changed = False
         bundle = self._authority.bundle(now)
+        self.authority_expires = max((each.not_valid_after_utc for each in bundle.authorities), default=None)
         if changed and self._held:
             text = f"the trust bundle has changed: {len(bundle.authorities)} authorities"
             self._told(Event("identity", text, {"authorities": len(bundle.authorities)}))

@@ -15,10 +15,12 @@ import envoy
 import msgspec
 
 from inward.catalog.model import Address
+from inward.control.exporting.settings import SECRETS as EXPORT_SECRETS
 from inward.control.run.own_tls import given as given_tls
 from inward.control.run.ports import LOOPBACK
 from inward.control.run.process import ProcessSpec
 from inward.control.running import RunningService, parse_address
+from inward.control.watching.start import SECRETS as ALERT_SECRETS
 from inward.envoy.resources.bootstrap import bootstrap
 from inward.envoy.resources.egress import USER, proxy_authorization
 from inward.errors import InwardError
@@ -38,7 +40,7 @@ ENVOY_VARIABLES = ("INWARD_BOOTSTRAP",)
 SLOW_PATH = "inward.slow-path"  # the name of its process, which no service can have
 SAMPLER = "inward.sampler"  # likewise
 MOST_CONNECTION_SECONDS = 900.0
-_OURS = ("INWARD_CA_PASSPHRASE",)
+_OURS = ("INWARD_CA_PASSPHRASE", "INWARD_STATE_URL", *EXPORT_SECRETS, *ALERT_SECRETS)
 _PROXIES = ("http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "HTTP_PROXY", "no_grpc_proxy")
 
 

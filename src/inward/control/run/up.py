@@ -18,7 +18,13 @@ from inward.authority.ca import Authority
 from inward.authority.keys import FolderKeyStore, KeyStore, SealedKeyStore
 from inward.control.acts import ActError, account, changes_of, note_act
 from inward.control.bundle import BundleError, Policy, SystemReader, load_bundle, store_bundle
+from inward.control.exporting.exporter import Exporting
 from inward.control.recording.intake import Intake
+from inward.control.recording.metrics.keeping import Metrics
+from inward.control.recording.metrics.state import Run
+from inward.control.recording.metrics.tally import Tally
+from inward.control.recording.rolling import Rolling, state_database
+from inward.control.recording.sealing import Sealing
 from inward.control.recording.signing import Signing
 from inward.control.run import services as parts
 from inward.control.run.enforcement import Enforcement
@@ -29,9 +35,11 @@ from inward.control.run.identities import Identities
 from inward.control.run.limits import require_watches
 from inward.control.run.ports import require_free
 from inward.control.run.process import last_line
+from inward.control.run.remembered import changed_meanwhile, remember
 from inward.control.run.supervisor import Supervisor
 from inward.control.running import Running, load_running
 from inward.control.sampling.process import MISSING, can_sample
+from inward.control.watching.start import make_watching
 from inward.envoy.admin import Admin
 from inward.errors import InvalidSystemError, InwardError
 from inward.guard.serve.log import KIND as GUARD_LOG
@@ -68,9 +76,11 @@ class Up:
         self._reader = SystemReader(layout.system)
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind = False  # whether what runs is not yet what the policy in force says
+        self._tally = Tally(lambda: self._policy.catalog, self._warn, counts=settings.has_metrics)
 
     def _told(self, event: Event) -> None:
         """Tell an event. Whoever listens may be gone (a closed pipe): that is no reason to end, nor not to end."""
+        self._tally.noticed(event)
         try:
             self._listener(event)
         except Exception:
@@ -86,18 +96,44 @@ class Up:
             self._supervisor = Supervisor(self._layout.processes, self._process_told)
             left = set(self._supervisor.leftovers())
             self._policy = self._first_policy(bool(left))
-            self._intake = Intake(self._layout, recorder, lambda: self._policy.catalog, self._warn)
+            self._intake = Intake(
+                self._layout, recorder, lambda: self._policy.catalog, self._warn, self._tally.recorded
+            )
             self._identities = Identities(self._authority(), self._told, self._note)
             self._signing = Signing(
                 self._layout, recorder, self._policy.catalog.trust_domain, self._settings.passphrase, self._warn
             )
+            self._sealing = Sealing(
+                recorder,
+                self._signing,
+                keep=lambda: self._policy.catalog.keep,
+                bucket=self._settings.bucket,
+                told=self._warn,
+            )
+            database = state_database(self._layout, self._settings.state_url)
+            self._rolling = Rolling(self._layout.record, database, recorder.durable, self._warn)
+            domain = self._policy.catalog.trust_domain
+            self._exporting = Exporting(self._settings.exporting, self._layout, recorder.durable, domain, self._told)
+            self._watching = make_watching(
+                layout=self._layout,
+                durable=recorder.durable,
+                catalog=lambda: self._policy.catalog,
+                settings=self._settings.alerts,
+                told=self._told,
+                note=self._note,
+            )
+            self._metrics = self._make_metrics()
             self._enforcement = Enforcement(self._layout, self._told)
             self._gates = Gates(self._layout, self._supervisor, self._told)
             keepers = Keepers(self._supervisor, self._intake, self._identities, self._enforcement, self._gates)
             self._fleet = Fleet(self._layout, self._settings, self._environment, keepers, self._told, self._stop)
             for note in recorder.notes:
                 self._warn(note)
-            self._note("start", self._policy.version, f"{len(served(self._policy))} services", by=account())
+            if self._settings.may_be_attacked:
+                self._warn("this run may be attacked: INWARD_ALLOW_ATTACK is set, which is for no production")
+            changed = changed_meanwhile(self._layout.enforced, self._policy)
+            self._note("start", self._policy.version, f"{len(served(self._policy))} services{changed}", by=account())
+            remember(self._layout.enforced, self._policy)
             before = self._run_before() if left else None
             await self._supervisor.clear(process_names(self._policy, self._settings) if before else set())
             if before is None:
@@ -161,6 +197,13 @@ class Up:
         self._go_on_with("identities", self._identities.keep)
         self._go_on_with("the record", partial(self._intake.keep, self._rotate))
         self._go_on_with("signing", partial(self._signing.keep, self._settings.checkpoint_seconds))
+        self._go_on_with("sealing", self._sealing.keep_on)
+        self._go_on_with("the rollups", self._rolling.keep)
+        self._go_on_with("the page of metrics", self._metrics.serve)
+        self._go_on_with("sending metrics", self._metrics.send)
+        self._go_on_with("sending on", self._exporting.keep)
+        if self._watching is not None:
+            self._go_on_with("alerts", self._watching.keep)
         if self._settings.sampling and not can_sample():
             self._warn(MISSING)
         self._go_on_with("what is guarded", self._gates.keep)
@@ -168,6 +211,20 @@ class Up:
         self._go_on_with("readiness", partial(self._fleet.all_ready, self._policy))
         self._go_on_with("the system folder", self._watch)
         await self._stop.wait()
+
+    def _make_metrics(self) -> Metrics:
+        run = Run(
+            self._layout,
+            policy=lambda: self._policy,
+            services=lambda: list(served(self._policy)),
+            alive=self._supervisor.alive,
+            unrecorded=self._intake.unrecorded,
+            authority_expires=lambda: self._identities.authority_expires,
+            signing=self._signing,
+            rollup_behind=self._rolling.behind,
+            exports=self._exporting.states,
+        )
+        return Metrics(self._settings, self._policy.catalog.trust_domain, self._tally, run, self._told)
 
     def _go_on_with(self, name: str, keeper: Callable[[], Awaitable[None]]) -> None:
         self._aside(self._go_on(name, keeper))
@@ -190,10 +247,11 @@ class Up:
             await asyncio.sleep(RETRY_SECONDS)
 
     def _rotate(self, name: str, folder: LogFolder) -> None:
+        most = self._settings.log_file_bytes, self._settings.log_file_seconds
         if folder.kind == GUARD_LOG:
-            if folder.due(self._settings.log_file_bytes) and self._supervisor.alive(name):
+            if folder.due(*most) and self._supervisor.alive(name):
                 self._aside(self._rotate_one(folder, _goes_on_by_itself))
-        elif folder.due(self._settings.log_file_bytes) and self._supervisor.alive(parts.envoy_name(name)):
+        elif folder.due(*most) and self._supervisor.alive(parts.envoy_name(name)):
             self._aside(self._rotate_one(folder, Admin(self._layout.service(name).admin_socket).reopen_logs))
 
     async def _rotate_one(self, folder: LogFolder, reopen: Callable[[], Awaitable[None]]) -> None:
@@ -230,6 +288,7 @@ class Up:
             await asyncio.to_thread(self._note, *act)
         self._policy = policy
         self._behind = True
+        await asyncio.to_thread(remember, self._layout.enforced, policy)
 
     async def _tell_enforced(self, policy: Policy, started: float) -> None:
         names = list(served(self._policy))
@@ -246,6 +305,7 @@ class Up:
 
     async def _end(self) -> None:
         self._told(Event("stopping", "stopping every service", {}))
+        self._sealing.end()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -255,8 +315,13 @@ class Up:
         try:
             await asyncio.to_thread(self._intake.drain)
             await asyncio.to_thread(self._signing.sign)
+            await asyncio.to_thread(self._rolling.finish)
         except InwardError as error:
             self._warn(f"calls are left in the logs: {error.message}")
+        if self._watching is not None:
+            await asyncio.to_thread(self._watching.end)
+        await self._exporting.finish()
+        await self._metrics.finish()
         self._fleet.close()
         # Keys, credentials and sockets end with the run; the authority too, unless a passphrase keeps it in the state.
         shutil.rmtree(self._layout.run, ignore_errors=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from inward.envoy.access_log import ANSWERED, EGRESS_FIELDS, file_log
 from inward.envoy.resources.grpc import from_tunnel, tunnel_listener, tunnel_routes
-from inward.envoy.resources.ingress import socket_address
+from inward.envoy.resources.ingress import socket_address, without_headers
 from inward.envoy.resources.proto import (
     EXPRESSION_FILTER,
     HTTP_MANAGER,
@@ -126,6 +126,8 @@ def _manager(codec: str, folder: str, log: str, **fields: object) -> Resource:
         HTTP_MANAGER,
         stat_prefix="egress",
         codec_type=codec,
+        # What the record calls a call by is for nobody to choose; the callee's ingress has one of its own.
+        early_header_mutation_extensions=[without_headers("x-request-id")],
         http_filters=[extension("envoy.filters.http.router", ROUTER, suppress_envoy_headers=True)],
         rds={"route_config_name": EGRESS_ROUTES, "config_source": watched(f"{folder}/egress.json")},
         generate_request_id=True,

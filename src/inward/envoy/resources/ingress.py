@@ -36,7 +36,12 @@ def early_mutation() -> Resource:
     """Return the mutation that drops identity headers, ours included, before any filter sees them."""
     # One expression over the few headers that a request has costs less than looking for each of these names.
     names = "|".join(re.escape(name).replace(r"\-", "-") for name in IDENTITY_HEADERS)
-    mutation = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": f"{names}|x-inward-.*|x-envoy-.*"}}}}
+    return without_headers(f"{names}|x-inward-.*|x-envoy-.*")
+
+
+def without_headers(expression: str) -> Resource:
+    """Return the mutation that drops every header of a request whose name the expression matches in full."""
+    mutation = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": expression}}}}
     return extension("envoy.http.early_header_mutation.header_mutation", EARLY_MUTATION, mutations=[mutation])
 
 

@@ -203,7 +203,7 @@ class Exchange:
         if not self.held_back:
             return self.admission.verdict
         withheld = self.admission.withheld.keys() if self.streamed or self._silenced else self._cut
-        return Verdict(withheld=tuple(sorted(withheld))) if withheld else None
+        return self.admission.with_user(Verdict(withheld=tuple(sorted(withheld))) if withheld else None)
 
 
 def with_verdict(metadata: Metadata, verdict: Verdict | None) -> Metadata:

@@ -42,12 +42,15 @@ _SUITES = {  # RFC 8446 appendix B.4
 
 
 class Connection:
-    """A connection whose peer presented `chain`, leaf first, at `now`.
+    """A connection whose peer presented `chain`, leaf first, at `now`; `address` is where it came from.
 
     Raises `InvalidCertificateError` where that proves no SPIFFE ID of the trust domain.
     """
 
-    def __init__(self, chain: Sequence[x509.Certificate], identity: FollowedIdentity, now: datetime) -> None:
+    def __init__(
+        self, chain: Sequence[x509.Certificate], identity: FollowedIdentity, now: datetime, address: str | None = None
+    ) -> None:
+        self.address = address
         self._chain = tuple(chain)
         self._identity = identity
         self._verify(now)

@@ -75,6 +75,7 @@ class Front:
         # 1. The connection still proves the identity that it was opened with.
         peer = connection.verified(began) if type(connection) is Connection else None
         asked.peer = peer
+        asked.address = connection.address if type(connection) is Connection else None
         if peer is None or type(connection) is not Connection:
             await answering.refuse(Reason.BAD_IDENTITY, FORBIDDEN)
             return

@@ -53,6 +53,7 @@ class Asked:
     verdict: bytes | None = None
     admission: Admission | None = None
     policy_version: str | None = None
+    address: str | None = None
 
     def refuse(self, reason: Reason, status: int) -> None:
         """Say that the server itself refused it."""
@@ -93,6 +94,7 @@ class CallLog:
                 bo=asked.bytes_out,
                 tp=asked.traceparent,
                 peer=asked.peer,
+                peer_address=asked.address,
                 op=admission.call.operation if admission is not None else None,
                 v=asked.policy_version,
                 # What the guard refuses stands in its verdict, which turns this into a refusal.

@@ -114,7 +114,8 @@ class Handshake(asyncio.Protocol):
             if tls is None:
                 return
             ssl_object = tls.get_extra_info("ssl_object")
-            connection = Connection(presented(ssl_object), self._config.identity, self._config.front.clock())
+            chain, now = presented(ssl_object), self._config.front.clock()
+            connection = Connection(chain, self._config.identity, now, address)
         except ssl.SSLError as error:
             if not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):  # who goes has asked for nothing
                 self._tell(getattr(error, "verify_message", None) or error.reason or "no handshake", address)
@@ -234,6 +235,7 @@ class HTTPConnection(HttpToolsProtocol):
         asked = Asked(self._front.clock(), str(uuid4()))
         if self._peer is not None:
             asked.peer = self._peer.peer
+            asked.address = self._peer.address
         asked.refuse(Reason.BAD_REQUEST, BAD_REQUEST)
         try:
             self._front.log.call(asked, asked.time)

@@ -140,7 +140,7 @@ def revoke(folder: Path, catalog: Catalog, caller: str, operation: str) -> Edit:
         if after:
             text = text[: statement.start] + after + text[statement.end :]
         else:
-            text = _without_statement(text, statement.start, statement.end)
+            text = without_statement(text, statement.start, statement.end)
         changes.append(Change(permit.id, permit.place, permit.text, after))
     result = _validated(folder, catalog, file, text, memo)
     gone = {change.policy for change in changes if not change.after}
@@ -231,7 +231,7 @@ def _narrowed(permit: Policy, caller: str, operation: Operation) -> str:
     raise EditRefusedError(f"{permit.place}: `{permit.id}` grants more than `{operation.id}`", hint=by_hand)
 
 
-def _without_statement(text: str, start: int, end: int) -> str:
+def without_statement(text: str, start: int, end: int) -> str:
     """Return `text` without a statement, and without one of the blank lines that stood around it."""
     kept = cut(text, start, end)
     at = text.rfind("\n", 0, start) + 1

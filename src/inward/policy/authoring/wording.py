@@ -1,4 +1,4 @@
-"""The words of a policy's source text: its clauses taken apart, and an action taken out of its scope.
+"""The words of a policy's source text: its clauses taken apart, its scope and its id replaced.
 
 Cedar's syntax tree does not say where things stand. What is found here by tokens is therefore checked against the
 tree: a clause whose parts would not make the same tree again is left whole, and a text that would not is refused.
@@ -21,6 +21,7 @@ _TOKEN = re.compile(r'\s+|//[^\n]*|(?P<token>"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0
 _BEFORE_A_WORD = frozenset(["", " ", "\t", "\n", "(", "[", "{"])
 _AFTER_A_LINE = frozenset(["", "\r", "\n", ")", "]", "}"])
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_EFFECTS = frozenset({"permit", "forbid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,30 @@ def without_action(text: str, action: str) -> str:
     for begin, finish in sorted(cuts, reverse=True):
         text = cut(text, begin, finish)
     return text
+
+
+def with_constraint(text: str, part: Literal["principal", "action"], constraint: str) -> str | None:
+    """Return the text of a policy with another constraint on a part of its scope; None where a comment would be lost.
+
+    `constraint` is Cedar text such as `principal == Service::"checkout"`.
+    """
+    tokens = list(_tokens(text))
+    opened = next(n for n, token in enumerate(tokens) if token.text == "(" and tokens[n - 1].text in _EFFECTS)
+    closed = next(n for n in range(opened + 1, len(tokens)) if tokens[n].depth == tokens[opened].depth)
+    parts = [each for each in _split(tokens[opened + 1 : closed], ",") if each]
+    found = parts[0 if part == "principal" else 1]
+    start, end = found[0].start, found[-1].end
+    if any(each["token"] is None and each[0].startswith("//") for each in _TOKEN.finditer(text, start, end)):
+        return None
+    return text[:start] + constraint + text[end:]
+
+
+def with_id(text: str, identifier: str) -> str:
+    """Return the text of a policy that has an `@id` with another one."""
+    tokens = list(_tokens(text))
+    at = next(n for n in range(len(tokens)) if [each.text for each in tokens[n : n + 3]] == ["@", "id", "("])
+    value = tokens[at + 3]
+    return text[: value.start] + quoted(identifier) + text[value.end :]
 
 
 def cut(text: str, start: int, end: int) -> str:

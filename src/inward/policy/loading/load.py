@@ -25,7 +25,7 @@ from inward.policy.resources.load import SUFFIX as TYPES_SUFFIX
 from inward.policy.resources.load import load_resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cedarpy import pst
@@ -38,7 +38,7 @@ SUFFIX = ".cedar"
 MAX_REASON = 500  # characters
 _TOGETHER = 500  # policies that are validated before it is seen whether there are mistakes enough
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_ANNOTATIONS = frozenset({"id", "reason", "expires"})
+_ANNOTATIONS = frozenset({"id", "reason", "expires", "keep"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_TIME = re.compile(_DATE.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -230,15 +230,12 @@ def _annotated(
     identifier, reason = annotations.get("id", ""), annotations.get("reason", "")
     for name in sorted(annotations.keys() - _ANNOTATIONS):
         known = nearest(name, _ANNOTATIONS)
-        found.append((f"unknown annotation `@{shown(name)}`", known or "there are @id, @reason and @expires"))
+        found.append((f"unknown annotation `@{shown(name)}`", known or "there are @id, @reason, @expires and @keep"))
     if not identifier:
         found.append(("a policy without @id", 'write @id("…") before it'))
     elif not _ID.fullmatch(identifier):
         found.append((f"the id `{shown(identifier)}`", "use up to 100 letters, digits, dots, dashes and underscores"))
-    if not reason.strip():
-        found.append(("a policy without @reason", 'write @reason("…") before it: who needs this, and why'))
-    elif len(reason) > MAX_REASON or not reason.isprintable():
-        found.append(("a reason that is no single line", f"use up to {MAX_REASON} printable characters"))
+    found += _reasons(annotations)
     expires = None
     if "expires" in annotations:
         expires = parse_expiry(annotations["expires"])
@@ -250,6 +247,17 @@ def _annotated(
         return None
     tree = dataclasses.replace(tree, id=identifier)  # so that Cedar names it in what it answers
     return Policy(identifier, tree.effect, reason, expires, service, place, text, tree)
+
+
+def _reasons(annotations: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the sentences that the annotations of a policy hold, and what to do."""
+    reason, keep = annotations.get("reason", ""), annotations.get("keep")
+    if not reason.strip():
+        yield "a policy without @reason", 'write @reason("…") before it: who needs this, and why'
+    if keep is not None and not keep.strip():
+        yield "a @keep without a reason", 'write @keep("…"): why it is kept though nobody uses it'
+    if any(len(text) > MAX_REASON or not text.isprintable() for text in (reason, keep or "") if text.strip()):
+        yield "a reason that is no single line", f"use up to {MAX_REASON} printable characters"
 
 
 def parse_expiry(text: str) -> datetime | None:

@@ -7,19 +7,15 @@ or where most are not (an entry was taken out, and all after it moved up), the r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from inward.record.audit.hashes import each_hash, leaves_file, read_hashes
 from inward.record.disk import RecordError
-from inward.tlog.merkle import leaf_hash
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inward.record.audit.parts import Part
 
 MOST = 100  # entries that are named one by one
+STRANGER = "the file is not one of the log's, and stands among them: it was put there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class Damage:
     why: str
 
 
-def locate(folder: Path, parts: list[Part], begin: int, end: int) -> list[Damage]:
+def locate(parts: list[Part], begin: int, end: int) -> list[Damage]:
     """Return what is known of a change in the entries from `begin` to before `end`: the entries, or where they are."""
     named: list[Damage] = []
     ranges: list[Damage] = []
@@ -43,25 +39,29 @@ def locate(folder: Path, parts: list[Part], begin: int, end: int) -> list[Damage
         first, last = max(begin, part.first), min(end, part.end)
         if first >= last:
             continue
-        name = part.path.name
-        changed = _changed(folder, part, first - part.first, last - part.first)
+        changed = _changed(part, first, last)
         if changed is None:
             why = "entries were changed, dropped, inserted or put in another order"
-            ranges.append(Damage(first, last, name, why))
-        at_once = (part.first + at for at in (changed or ())[:MOST])
-        named.extend(Damage(at, at + 1, name, "the entry was changed") for at in at_once)
+            ranges.append(Damage(first, last, part.file, why))
+        named.extend(Damage(at, at + 1, part.file, "the entry was changed") for at in (changed or ())[:MOST])
     return named + ranges or [Damage(begin, end, None, "what is kept of the log's hashes was changed")]
 
 
-def _changed(folder: Path, part: Part, begin: int, end: int) -> list[int] | None:
+def _changed(part: Part, begin: int, end: int) -> list[int] | None:
     """Return which entries of a part are not what their own hashes say; None where most are not: then they moved."""
+    kept = part.kept(begin, end)
+    if part.gone:
+        return None if None in kept else []
     try:
-        hashes = read_hashes(leaves_file(folder, part.path.name), begin, end)
-        if part.gone:
-            return []
-        now = [leaf_hash(line) for line, _ in islice(part.lines(), begin, end)]
+        now = {leaf.entry: leaf for leaf in part.leaves(begin, end)}
     except (RecordError, OSError):
         return None
-    kept = each_hash(hashes)
-    changed = [begin + at for at, (new, old) in enumerate(zip(now, kept, strict=False)) if new != old]
-    return changed if len(now) == len(kept) and len(changed) * 2 <= max(2, end - begin) else None
+    if list(now) != list(range(begin, end)):
+        return None
+    changed = [
+        leaf.entry
+        for leaf, old in zip(now.values(), kept, strict=True)
+        if (old is not None and leaf.digest != old) or (leaf.start is not None and not leaf.begins_as_sealed)
+    ]
+    known = part.sealed is not None or None not in kept
+    return changed if known and len(changed) * 2 <= max(2, end - begin) else None

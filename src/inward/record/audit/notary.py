@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,7 +27,6 @@ from inward.tlog.merkle import GrowingTree, leaf_hash
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from inward.tlog.note import Signer
 
@@ -81,6 +81,14 @@ def load_state(folder: Path) -> State:
     return state
 
 
+def signed_size(folder: Path) -> int:
+    """Return up to which entry the record in `folder` is signed, by the names of its checkpoints."""
+    try:
+        return max((int(path.name) for path in (folder / CHECKPOINTS).iterdir() if path.name.isdecimal()), default=0)
+    except FileNotFoundError:
+        return 0
+
+
 class Notary:
     """The one who signs the record in `folder`, as the log `signer` names. Raises `RecordError`.
 
@@ -96,8 +104,7 @@ class Notary:
         make_private_folder(folder / FOLDER)
         make_private_folder(folder / CHECKPOINTS)
         self._state = load_state(folder)
-        signed = (int(path.name) for path in (folder / CHECKPOINTS).iterdir() if path.name.isdecimal())
-        self._signed = max(signed, default=0)
+        self._signed = signed_size(folder)
 
     def advance(self, segment: str, size: int) -> int:
         """Take in what is durable: all before byte `size` of the segment with that file name; return how many entries.
@@ -143,9 +150,15 @@ class Notary:
             raise LogChangedError(f"`{segment.path.name}` is shorter than it was: entries were taken out of the record")
         if known.size == end:
             return
+        if segment.path.name not in self._state.segments and segment.number < self._newest():
+            raise LogChangedError(f"`{segment.path.name}` stands before what is signed: it was put into the record")
         with segment.path.open("rb") as file:
             while known.size < end:
                 known = self._take_in(segment, known, list(islice(read_lines(file, known.size, end), LINES_AT_ONCE)))
+
+    def _newest(self) -> int:
+        """Return the number of the newest segment that is in the log."""
+        return max((each.number for name in self._state.segments if (each := Segment.of(Path(name)))), default=0)
 
     def _take_in(self, segment: Segment, known: Taken, lines: list[tuple[bytes, int]]) -> Taken:
         """Put some lines of a segment into the log, and make that durable."""

@@ -41,7 +41,7 @@ def prove_call(folder: Path, reference: str, verifier: Verifier) -> list[tuple[C
     reference = reference.removeprefix("urn:uuid:")
     checkpoint, note = _last(folder, verifier)
     parts = list_parts(folder)
-    nodes = KeptNodes(folder, lambda begin, end: leaves_of(folder, parts, begin, end))
+    nodes = KeptNodes(folder, lambda begin, end: leaves_of(parts, begin, end))
     found = []
     for index, line, call in _calls(parts, reference):
         if index >= checkpoint.size:
@@ -72,7 +72,7 @@ def prove_growth(folder: Path, old: Checkpoint, verifier: Verifier) -> tuple[Che
     if new.size < old.size:
         raise ProofError(f"the record is signed up to entry {new.size} only: it was put back")
     parts = list_parts(folder)
-    nodes = KeptNodes(folder, lambda begin, end: leaves_of(folder, parts, begin, end))
+    nodes = KeptNodes(folder, lambda begin, end: leaves_of(parts, begin, end))
     path = prove_consistency(old.size, new.size, nodes)
     verify_consistency(old.size, new.size, path, old.root, new.root)
     return new, path
@@ -95,12 +95,24 @@ def _calls(parts: list[Part], reference: str) -> Iterator[tuple[int, bytes, Call
     for part in parts:
         if part.gone or not needle:
             continue
-        for number, (line, _) in enumerate(islice(part.lines(), part.count)):
-            if needle not in line:
-                continue
+        for index, line in _lines_with(part, reference, needle):
             try:
                 entry = parse_entry(line)
             except DamagedLineError:
                 continue
             if isinstance(entry, Call) and entry.id == reference:
-                yield part.first + number, line, entry
+                yield index, line, entry
+
+
+def _lines_with(part: Part, reference: str, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the index and line of each entry that may be the one of `reference`."""
+    if part.sealed is None:
+        for index, (line, _) in enumerate(islice(part.lines(), part.count), part.first):
+            if needle in line:
+                yield index, line
+        return
+    from inward.record.sealed.reading import rows_in  # noqa: PLC0415 - DuckDB is needed for sealed segments only
+
+    for row in rows_in(part.sealed, where="id = ? OR raw IS NOT NULL", values=(reference,)):
+        if row.line is not None and needle in row.line:
+            yield row.entry, row.line

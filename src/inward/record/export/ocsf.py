@@ -1,19 +1,26 @@
 """Calls as OCSF events: API Activity (class 6003) with the profile `security_control`, schema 1.8.0.
 
-One call becomes one event, and its id is the event's, so that one which is sent twice can be told. What OCSF has no
-attribute or no value for stands in `unmapped`, by the name that it has in the record. Nothing is invented: what a call
-does not say is left out, or is what OCSF calls unknown.
+One call becomes one event; its `metadata.uid` is the same whenever it is sent, and no other event has it. What OCSF has
+no attribute or no value for stands in `unmapped`, by the name that it has in the record. Nothing is invented: what a
+call does not say is left out, or is what OCSF calls unknown.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from inward import __version__
+from inward.record.call import Call
+from inward.record.export.encoding import entry_uid
 
 if TYPE_CHECKING:
-    from inward.record.call import Call
+    from collections.abc import Sequence
+
+    from inward.record.call import Entry
 
 SCHEMA_VERSION = "1.8.0"
 CLASS = 6003  # API Activity
@@ -27,16 +34,62 @@ _SUCCESS, _FAILURE = 1, 2
 _INFORMATIONAL, _LOW = 1, 2
 _ERROR = 400  # the first HTTP status that is one
 _MICROSECONDS = 1000  # of a millisecond
-_ELSEWHERE: Final = ("enforcer", "mode", "policy_version", "grpc_status", "withheld", "sent", "detail", "src")
+_ELSEWHERE: Final = (
+    "parameters",
+    "enforcer",
+    "mode",
+    "policy_version",
+    "grpc_status",
+    "span",
+    "withheld",
+    "sent",
+    "detail",
+    "src",
+)
+_NOTHING: Final[tuple[object, ...]] = (None, (), {})
+
+
+class Events:
+    """Encodes calls as events, in a JSON array, or one a line (`lines`)."""
+
+    def __init__(self, *, lines: bool) -> None:
+        self.content_type = "application/x-ndjson" if lines else "application/json"
+        self._lines = lines
+
+    def item(self, entry: Entry, skipped: int) -> bytes | None:
+        """Return the event of a call."""
+        if not isinstance(entry, Call):
+            return None
+        event = api_activity(entry)
+        if skipped:
+            event["unmapped"]["skipped"] = skipped
+        return msgspec.json.encode(event)
+
+    def size(self, item: bytes) -> int:
+        """Return how many bytes an event takes."""
+        return len(item) + 1
+
+    def body(self, items: Sequence[bytes]) -> bytes:
+        """Return the body of a request."""
+        return b"".join(item + b"\n" for item in items) if self._lines else b"[" + b",".join(items) + b"]"
+
+    def rejected(self, answer: bytes) -> tuple[int, str]:  # noqa: ARG002 - receivers of events have no common word for it
+        """Return that a receiver that took a request took all of it."""
+        return 0, ""
 
 
 def api_activity(call: Call) -> dict[str, Any]:
     """Return a call as an OCSF event, ready to be written as JSON. Raises `ValueError` for a time that is none."""
     activity, action = _activity(call), _action(call)
-    unmapped = {name: value for name in _ELSEWHERE if (value := getattr(call, name)) not in {None, ()}}
+    unmapped = {name: value for name in _ELSEWHERE if (value := getattr(call, name)) not in _NOTHING}
+    if call.parameters:
+        unmapped["path"] = call.path
     method = call.method if call.method in _METHODS else None
     if call.method is not None and method is None:
         unmapped["method"] = call.method
+    address = _ip(call.address)
+    if call.address is not None and address is None:
+        unmapped["address"] = call.address
     event: dict[str, Any] = {
         "class_uid": CLASS,
         "category_uid": _CATEGORY,
@@ -48,20 +101,22 @@ def api_activity(call: Call) -> dict[str, Any]:
         "disposition_id": _DISPOSITIONS[action],
         "status_id": _status(call),
         "status_detail": call.reason,
-        "actor": {"app_name": call.caller or "unknown"},
+        "actor": _without_none(
+            app_name=call.caller or "unknown", user=None if call.user is None else {"uid": call.user}
+        ),
         "api": {"operation": call.operation or "unknown", "request": {"uid": call.id}},
-        "src_endpoint": {"svc_name": call.caller or "unknown"},
+        "src_endpoint": _without_none(svc_name=call.caller or "unknown", ip=address),
         "http_request": _without_none(
             uid=call.id,
             http_method=method,
-            url=None if call.path is None else {"path": call.path},
+            url=None if call.path is None else {"path": call.full_path},
             body_length=call.bytes_in,
         ),
         "metadata": _without_none(
             version=SCHEMA_VERSION,
             product={"name": "Inward", "vendor_name": "Inward", "version": __version__},
             profiles=["security_control"],
-            uid=call.id,
+            uid=entry_uid(call).hex(),
             correlation_uid=call.trace,
         ),
         "unmapped": unmapped,
@@ -84,6 +139,15 @@ def api_activity(call: Call) -> dict[str, Any]:
     if call.duration_us is not None:
         event["duration"] = call.duration_us // _MICROSECONDS
     return event
+
+
+def _ip(address: str | None) -> str | None:
+    """Return an address that OCSF takes for one: what stands in its place, or a zone, is none."""
+    try:
+        ip_address(address or "")
+    except ValueError:
+        return None
+    return None if address is None or "%" in address else address
 
 
 def _activity(call: Call) -> int:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from msgspec import structs
 from tests.contract.guard.rpc.people import ALL, PERSON, SECRET, Script
 
 from inward.guard.grpc import AioGuard, Guard
 from inward.guard.objects import RefusedError
+from inward.guard.user import ClaimedUser
+from inward.identity.user_token import EndUser
 from inward.record.verdict import HEADER, Verdict, parse_verdict
 
 if TYPE_CHECKING:
@@ -100,6 +104,25 @@ def test_a_refused_call_does_not_reach_the_handler(
     assert got.details.startswith(f"{code}: ")
     assert got.details.endswith(f" ({URN})")
     assert served.handled.calls == []
+
+
+@pytest.mark.parametrize(
+    ("method", "caller", "said"),
+    [
+        *((method, "office", Verdict()) for method in (*ONE, *MANY, WATCHED)),
+        *((method, "till", Verdict(withheld=ALL)) for method in (*ONE, *MANY)),
+        *((method, "stranger", Verdict(reason="no_grant")) for method in (*ONE, *MANY)),
+        (WATCHED, "till", Verdict(withheld=ALL, observed=True)),
+        ("people.v1.People/Missing", "office", Verdict()),
+    ],
+)
+def test_a_user_that_a_token_proves_is_said_with_every_kind_of_answer(
+    served: Served, monkeypatch: pytest.MonkeyPatch, method: str, caller: str, said: Verdict
+) -> None:
+    user = EndUser("jörg\x7f", "t", (), datetime(2027, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(ClaimedUser, "proven", lambda _: user)
+    play(served, person(served))
+    assert verdict(ask(served, method, caller)) == structs.replace(said, user=user.subject)
 
 
 def test_who_may_call_is_told_that_a_method_is_not_served(served: Served) -> None:

@@ -178,7 +178,7 @@ def test_a_query_that_would_decide_is_named(inward: Inward, system: Path, propos
     done = inward("policy", "replay", str(proposal))
     assert done.code == 0
     assert "0 would newly be refused, 0 newly allowed, 1 unknown" in done.out
-    assert "granted → reads the query: tone" in done.out
+    assert "granted → needs what is not recorded: tone" in done.out
 
 
 def test_hostile_content_stays_on_its_line(inward: Inward, system: Path, proposal: Path) -> None:

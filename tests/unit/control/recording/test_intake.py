@@ -157,7 +157,7 @@ def test_what_is_no_line_is_a_gap_and_the_rest_is_recorded(rig: Rig) -> None:
 
 def test_a_torn_line_is_told_when_its_envoy_has_ended(rig: Rig) -> None:
     rig.begin("orders")
-    rig.log("orders", "1", raw=b'{"e":"i","t":"20')
+    rig.log("orders", "1", raw=b'{"e":"i","id":"6f9a","m":"GET","p":"/people/ada')
     assert rig.intake.take() == 1
     rig.begin("orders")
     rig.log("orders", "2")
@@ -166,7 +166,7 @@ def test_a_torn_line_is_told_when_its_envoy_has_ended(rig: Rig) -> None:
     rig.intake.drain()
     assert rig.ids() == ["1", "2"]
     (gap,) = [entry for entry in rig.entries() if isinstance(entry, Gap)]
-    assert (gap.why, gap.detail) == ("the log ends in the middle of a line", '{"e":"i","t":"20')
+    assert (gap.why, gap.detail) == ("the log ends in the middle of a line", "reference 6f9a, method GET")
 
 
 def test_one_log_that_cannot_be_read_keeps_no_other_from_the_record(rig: Rig) -> None:
@@ -234,16 +234,20 @@ def test_a_log_is_deleted_only_when_the_record_has_it_for_good(rig: Rig, monkeyp
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
 
+    def full() -> None:
+        raise RecordWriteError("no space left on device")
+
     rig.begin("orders")
     rig.log("orders", "1")
     rig.begin("orders")
     rig.log("orders", "2")
     rig.intake.follow("orders")._ended_at -= GRACE_SECONDS
-    asyncio.run(keep())
-    assert rig.ids() == ["1", "2"]
     folder = LogFolder(rig.layout.log("orders"))
-    assert folder.numbers() == [1, 2]  # recorded, and a power failure could still undo how far
-    rig.recorder.checkpoint()
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.recorder, "checkpoint", full)
+        asyncio.run(keep())
+        assert rig.ids() == ["1", "2"]
+        assert folder.numbers() == [1, 2]  # recorded, and a power failure could still undo how far
     asyncio.run(keep())
     assert folder.numbers() == [2]
     assert rig.ids() == ["1", "2"]
@@ -303,3 +307,40 @@ def test_the_log_of_a_guard_is_recorded_beside_that_of_the_envoy(rig: Rig) -> No
     assert sorted(rig.ids()) == ["by-envoy", "by-guard", "later"]
     sources = {entry.src.partition("-")[0] for entry in rig.entries() if entry.src}
     assert sources == {"orders/access", "orders/guard"}
+
+
+def test_what_is_durable_is_given_on_once_and_what_is_not_yet_is_not(rig: Rig) -> None:
+    given: list[Entry] = []
+    rig.intake = Intake(rig.layout, rig.recorder, lambda: CATALOG, rig.told.append, given.extend)
+    rig.begin("orders")
+    rig.log("orders", "1", "2")
+    rig.disk.full = True
+    with pytest.raises(RecordWriteError):
+        rig.intake.take()
+    assert given == []
+    rig.disk.full = False
+    rig.intake.take()
+    rig.intake.take()
+    assert given == rig.entries()
+    assert len(given) == 2
+
+
+def test_what_is_not_recorded_yet_is_known_in_bytes(rig: Rig) -> None:
+    rig.begin("orders")
+    assert rig.intake.unrecorded() == {"orders": 0}
+    rig.log("orders", "1", "2")
+    written = (rig.layout.log("orders") / "access.log").stat().st_size
+    assert rig.intake.unrecorded() == {"orders": written}
+    rig.disk.full = True
+    with pytest.raises(RecordWriteError):
+        rig.intake.take()
+    assert rig.intake.unrecorded() == {"orders": written}  # read, and not recorded
+    rig.disk.full = False
+    rig.intake.take()
+    assert rig.intake.unrecorded() == {"orders": 0}
+    rig.log("orders", "3")
+    rig.intake.next_log("orders")
+    rig.log("orders", "4")
+    assert rig.intake.unrecorded() == {"orders": written}
+    shutil.rmtree(rig.layout.log("orders"))
+    assert rig.intake.unrecorded() == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -94,3 +95,32 @@ def test_a_record_that_got_shorter_is_told_once(layout: Layout, recorder: Record
     again.sign()
     assert len(told) == 1
     assert "shorter than it was: entries were taken out of the record" in told[0]
+
+
+def test_until_when_everything_is_signed_is_known(layout: Layout, recorder: Recorder) -> None:
+    signing = Signing(layout, recorder, "shop.internal", None, pytest.fail)
+    assert (signing.signed_until, signing.checkpoint_at, signing.checkpoint_size) == (None, None, None)
+    recorder.append([call(1), call(2)])
+    signing.sign()
+    signed = signing.signed_until
+    assert signed is not None
+    assert (signing.checkpoint_at, signing.checkpoint_size) == (signed, 2)
+    signing.sign()  # nothing is new: what there is is signed until now all the same
+    assert signing.signed_until is not None
+    assert signing.signed_until > signed
+    assert (signing.checkpoint_at, signing.checkpoint_size) == (signed, 2)
+
+
+def test_what_is_not_signed_any_more_does_not_pass_for_signed(layout: Layout, recorder: Recorder) -> None:
+    told: list[str] = []
+    signing = Signing(layout, recorder, "shop.internal", None, told.append)
+    recorder.append([call(1)])
+    signing.sign()
+    signed = signing.signed_until
+    segment, _ = recorder.durable()
+    (layout.record / segment).write_bytes(b"")
+    signing._recorder = SimpleNamespace(durable=lambda: (segment, 0))  # type: ignore[assignment] # one that lost it
+    signing.sign()
+    signing.sign()
+    assert len(told) == 1
+    assert signing.signed_until == signed

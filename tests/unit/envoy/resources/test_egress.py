@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING
 
 from tests.unit.envoy import shop
@@ -118,3 +119,8 @@ def test_the_listener_is_on_the_given_address_and_leaves_paths_as_they_are() -> 
     assert (config["normalize_path"], config["merge_slashes"]) == (False, False)
     assert config["path_with_escaped_slashes_action"] == "KEEP_UNCHANGED"
     assert config["rds"]["config_source"]["path_config_source"]["path"] == "/run/s/orders/egress.json"
+
+
+def test_what_a_call_is_called_by_is_nobodys_choice() -> None:
+    for listener in (egress_listener(Address("127.0.0.1", 1), "/f", "/l"), egress_tunnel("/f", "/l")):
+        assert '"regex": "x-request-id"' in json.dumps(listener)

@@ -89,7 +89,7 @@ def test_a_failed_handshake_names_no_caller(tmp_path: Path, folder: LogFolder, c
     catalog, _ = load_catalog(tmp_path / "people" / "system")
     call = only_call(folder, catalog)
     assert (call.reason, call.caller, call.id) == ("bad_identity", None, "r")
-    assert call.detail == "10.0.0.1 certificate has expired"
+    assert (call.address, call.detail) == ("10.0.0.1", "certificate has expired")
 
 
 def test_the_next_line_goes_to_the_file_that_the_symlink_leads_to(folder: LogFolder, calls: CallLog) -> None:

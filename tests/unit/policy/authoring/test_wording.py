@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import cedarpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inward.errors import Place
-from inward.policy.authoring.wording import clauses_of, cut, quoted, without_action
+from inward.policy.authoring.wording import clauses_of, cut, quoted, with_constraint, with_id, without_action
 from inward.policy.model import Policy
 
 
@@ -109,3 +111,27 @@ def test_a_quoted_text_is_what_cedar_reads(text: str) -> None:
     (clause,) = tree.clauses
     assert isinstance(clause.expr, cedarpy.pst.BinaryOp)
     assert clause.expr.right == cedarpy.pst.StringLit(text)
+
+
+@pytest.mark.parametrize(
+    ("part", "constraint", "scope"),
+    [
+        ("principal", 'principal == Service::"b"', 'principal == Service::"b", action in [A, B]'),
+        ("action", 'action == Action::"x"', 'principal in Group::"g", action == Action::"x"'),
+    ],
+)
+def test_a_part_of_a_scope_is_replaced(part: Literal["principal", "action"], constraint: str, scope: str) -> None:
+    text = '@id("x, (") permit ({}, resource);'
+    before = text.format('principal in Group::"g", action in [A, B]')
+    assert with_constraint(before, part, constraint) == text.format(scope)
+
+
+def test_a_comment_beside_a_part_of_a_scope_stays_and_one_within_keeps_it_from_being_replaced() -> None:
+    text = "permit ( // who\n principal in // the\n Group::x, action, resource);"
+    assert with_constraint(text, "principal", "principal") is None
+    assert with_constraint(text, "action", "action == x") == text.replace("action", "action == x")
+
+
+def test_an_id_is_replaced() -> None:
+    text = '@reason("@id(no)") @id // this\n ( "a" ) permit (principal, action, resource);'
+    assert with_id(text, 'b"') == text.replace('"a"', r'"b\""')

@@ -53,6 +53,11 @@ def test_a_policy_that_has_expired_is_loaded(load: Load) -> None:
     assert (len(policies), mistakes) == (1, [])
 
 
+def test_a_policy_may_say_why_it_is_kept(load: Load) -> None:
+    policies, mistakes = load({ORDERS: f'@id("a") @reason("b") @keep("c") {SCOPE} @id("d") @reason("e") {SCOPE}'})
+    assert ([each.keep for each in policies], mistakes) == (["c", None], [])
+
+
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
@@ -66,6 +71,9 @@ def test_a_policy_that_has_expired_is_loaded(load: Load) -> None:
         (f'@id("{"a" * 101}") @reason("r") {SCOPE}', "the id `aaaa"),
         (f'@id("a") @reason("b\\u{{1b}}c") {SCOPE}', "a reason that is no single line"),
         (f'@id("a") @reason("{"b" * 501}") {SCOPE}', "a reason that is no single line"),
+        (f'@id("a") @reason("r") @keep {SCOPE}', "a @keep without a reason"),
+        (f'@id("a") @reason("r") @keep(" ") {SCOPE}', "a @keep without a reason"),
+        (f'@id("a") @reason("r") @keep("b\\nc") {SCOPE}', "a reason that is no single line"),
         (f'@id("a") @reason("b") @expires("tomorrow") {SCOPE}', "the expiry `tomorrow`"),
         (f'@id("a") @reason("b") @expires {SCOPE}', "the expiry ``"),
         (

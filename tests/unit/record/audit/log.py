@@ -10,15 +10,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from inward.record.audit.notary import Notary
 from inward.record.audit.verify import Verified, verify_record
-from inward.record.call import Call
+from inward.record.call import Call, Entry
 from inward.record.recorder import Recorder
+from inward.record.sealed.sealer import Sealer
 from inward.record.segment import list_segments
 from inward.tlog.note import Signer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from inward.record.disk import Disk
+    from inward.record.sealed.files import Sealed
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -44,11 +47,13 @@ class Log:
     signer: Signer
     head: Path
     count: int = 0
+    entry: Callable[[int], Entry] = call
 
     @classmethod
-    def make(cls, folder: Path, *sizes: int) -> Log:
+    def make(cls, folder: Path, *sizes: int, entry: Callable[[int], Entry] = call) -> Log:
         """Return a log with a checkpoint at each of these sizes, in segments of some hundred entries."""
-        log = cls(folder / "record", Signer("shop.internal/record", Ed25519PrivateKey.generate()), folder / "head")
+        signer = Signer("shop.internal/record", Ed25519PrivateKey.generate())
+        log = cls(folder / "record", signer, folder / "head", entry=entry)
         log.grow(*sizes)
         return log
 
@@ -59,10 +64,36 @@ class Log:
             for size in sizes:
                 while self.count < size:
                     more = min(size - self.count, 100)
-                    recorder.append([call(self.count + each) for each in range(more)])
+                    recorder.append([self.entry(self.count + each) for each in range(more)])
                     self.count += more
                 notary.advance(*recorder.durable())
                 notary.sign(NOW)
+
+    def note(self, entries: Sequence[Entry]) -> None:
+        """Write some entries, and sign."""
+        with Recorder(self.folder, segment_bytes=100_000) as recorder:
+            notary = Notary(self.folder, self.signer, self.head)
+            self.count += recorder.append(entries)
+            notary.advance(*recorder.durable())
+            notary.sign(NOW)
+
+    def seal(self, disk: Disk | None = None) -> list[Sealed]:
+        """Seal every segment that can be sealed."""
+        with Recorder(self.folder, segment_bytes=100_000) as recorder:
+            notary = Notary(self.folder, self.signer, self.head)
+
+            def sign() -> None:
+                notary.advance(*recorder.durable())
+                notary.sign(NOW)
+
+            def append(entries: Sequence[Entry]) -> None:
+                self.count += recorder.append(entries)
+
+            recorder.append([])
+            sign()
+            sealer = Sealer(self.folder, append, sign, disk)
+            current, _ = recorder.durable()
+            return list(iter(lambda: sealer.seal_one(current), None))
 
     def verified(self) -> Verified:
         """Verify it."""

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import random
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.record.audit.log import Log
 
+from inward.record.audit import verify
+from inward.record.audit.fsck import look_through
 from inward.record.audit.hashes import leaves_file, level_file
+from inward.record.audit.notary import LogChangedError, Notary
+from inward.record.audit.parts import list_parts
+from inward.record.audit.told import REMOVED, RETENTION
 from inward.record.audit.verify import verify_record
+from inward.record.call import Act
+from inward.record.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from inward.record.audit.parts import Part
 
 SIZES = (7, 256, 700, 1500, 2100)
 
@@ -159,3 +168,47 @@ def test_how_far_it_is_can_be_watched(log: Log) -> None:
     seen: list[tuple[int, int]] = []
     verify_record(log.folder, log.signer.verifier, watch=lambda done, of: seen.append((done, of)))
     assert seen[-1] == (2048, 2100)
+
+
+@pytest.mark.parametrize("name", ["calls-2020-01-01-00000000.ndjson", "calls-2020-01-01-00000001.ndjson"])
+def test_a_file_that_was_put_among_the_others_is_found_and_not_signed(log: Log, name: str) -> None:
+    (log.folder / name).write_bytes(lines(log.segments()[0])[0].replace(b"call-0", b"call-x"))
+    assert [damage.file for damage in log.verified().damages] == [name]
+    assert [damage.file for damage in look_through(log.folder)] == [name]
+    with pytest.raises(LogChangedError, match="was put into the record"):
+        log.grow(2200)
+
+
+def test_a_sealed_file_that_was_put_among_the_others_is_found(log: Log) -> None:
+    first, *_ = log.seal()
+    other = log.folder / "day=2020-01-01" / Path(first.url).name
+    other.parent.mkdir()
+    shutil.copy(first.url, other)
+    name = other.relative_to(log.folder).as_posix()
+    assert [damage.file for damage in log.verified().damages] == [name]
+    assert [damage.file for damage in look_through(log.folder)] == [name]
+
+
+def test_only_a_signed_act_explains_that_a_file_is_gone(log: Log) -> None:
+    first, *_ = log.seal()
+    Path(first.url).unlink()
+    with Recorder(log.folder, segment_bytes=100_000) as recorder:
+        notary = Notary(log.folder, log.signer, log.head)
+        recorder.append([Act(time="2026-11-26T12:00:00.000Z", what=RETENTION, about=first.name, detail=REMOVED)])
+        notary.advance(*recorder.durable())
+    found = log.verified()
+    assert ([part.name for part in found.gone], found.retired, found.unsigned) == ([first.segment], [], 1)
+
+
+def test_a_record_that_is_sealed_meanwhile_is_whole(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = list_parts
+
+    def listed_and_sealed(folder: Path) -> list[Part]:
+        found = right(folder)
+        log.seal()
+        return found
+
+    monkeypatch.setattr(verify, "list_parts", listed_and_sealed)
+    found = log.verified()
+    assert (found.damages, found.gone) == ([], [])
+    assert all(part.sealed for part in right(log.folder)[:-1])

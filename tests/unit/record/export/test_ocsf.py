@@ -9,32 +9,11 @@ import jsonschema_rs
 import msgspec
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+from tests.unit.record.export.calls import ANY, FULL
 
-from inward.record.call import Call
-from inward.record.export.ocsf import SCHEMA_VERSION, api_activity
-
-ALLOWED = Call(
-    time="2026-11-26T12:00:00.123Z",
-    id="0f3c9a52-0000-4000-8000-000000000000",
-    caller="checkout",
-    callee="orders",
-    operation="orders:getOrder",
-    method="GET",
-    path="/orders/42",
-    decision="allow",
-    carried_out="allow",
-    reason="granted",
-    policies=("sellers-read",),
-    policy_version="0123456789ab",
-    status=200,
-    duration_us=1234,
-    bytes_in=0,
-    bytes_out=99,
-    trace="4bf92f3577b34da6a3ce929d0e0e4736",
-    src="orders/access-00000001.log:99",
-)
+from inward.record.call import Act, Call, Gap
+from inward.record.export.ocsf import SCHEMA_VERSION, Events, api_activity
 
 
 @cache
@@ -53,16 +32,20 @@ def valid(call: Call) -> dict[str, Any]:
 
 
 def test_an_allowed_call() -> None:
-    event = valid(ALLOWED)
+    event = valid(FULL)
     assert (event["class_uid"], event["type_uid"], event["activity_id"]) == (6003, 600302, 2)
     assert event["time"] == 1795694400123
     assert (event["action_id"], event["disposition_id"], event["status_id"], event["severity_id"]) == (1, 1, 1, 1)
-    assert (event["src_endpoint"], event["dst_endpoint"]) == ({"svc_name": "checkout"}, {"svc_name": "orders"})
+    assert event["src_endpoint"] == {"svc_name": "checkout", "ip": "192.0.2.7"}
+    assert event["dst_endpoint"] == {"svc_name": "orders"}
+    assert event["actor"] == {"app_name": "checkout", "user": {"uid": "alice"}}
     assert event["api"]["operation"] == "orders:getOrder"
     assert event["http_request"]["url"] == {"path": "/orders/42"}
     assert (event["duration"], event["http_response"]["latency"]) == (1, 1)
-    assert event["metadata"]["correlation_uid"] == ALLOWED.trace
+    assert event["metadata"]["correlation_uid"] == FULL.trace
     assert event["unmapped"]["policy_version"] == "0123456789ab"
+    assert (event["unmapped"]["path"], event["unmapped"]["parameters"]) == ("/orders/{id}", {"id": "42"})
+    assert event["unmapped"]["span"] == FULL.span
 
 
 @pytest.mark.parametrize(
@@ -79,7 +62,7 @@ def test_an_allowed_call() -> None:
     ],
 )
 def test_what_was_done_is_said(changed: dict[str, Any], action: int, disposition: int, status: int) -> None:
-    event = valid(msgspec.structs.replace(ALLOWED, **changed))
+    event = valid(msgspec.structs.replace(FULL, **changed))
     assert (event["action_id"], event["disposition_id"], event["status_id"]) == (action, disposition, status)
 
 
@@ -87,22 +70,45 @@ def test_the_schema_would_notice() -> None:
     wrongs: list[dict[str, Any]] = [{"action_id": 7}, {"nothing": 1}, {"api": {}}, {"type_uid": 1}]
     for wrong in wrongs:
         with pytest.raises(jsonschema_rs.ValidationError):
-            schema().validate({**api_activity(ALLOWED), **wrong})
+            schema().validate({**api_activity(FULL), **wrong})
 
 
-COUNTS = st.none() | st.integers(0, 2**53)
-CALLS = st.builds(
-    Call,
-    time=st.just(ALLOWED.time),
-    status=st.none() | st.integers(100, 999),
-    grpc_status=st.none() | st.integers(0, 16),
-    duration_us=COUNTS,
-    bytes_in=COUNTS,
-    bytes_out=COUNTS,
-)
-
-
-@given(CALLS)
+@given(ANY)
 def test_any_call_is_valid(call: Call) -> None:
     event = valid(call)
     assert (event["http_request"].get("http_method") or event["unmapped"].get("method")) == call.method
+    assert event["actor"].get("user", {}).get("uid") == call.user
+
+
+@pytest.mark.parametrize("address", ["192.0.2.300", "fe80::1%eth0", "a1b2c3", "", "1" * 100, "::ffff:192.0.2.7"])
+def test_an_address_that_is_none_for_ocsf_is_kept_all_the_same(address: str) -> None:
+    event = valid(msgspec.structs.replace(FULL, address=address))
+    if address == "::ffff:192.0.2.7":
+        assert event["src_endpoint"]["ip"] == "::ffff:192.0.2.7"
+    else:
+        assert "ip" not in event["src_endpoint"]
+        assert event["unmapped"]["address"] == address
+
+
+def test_an_event_is_told_from_another_with_the_same_id() -> None:
+    again = msgspec.structs.replace(FULL, src="orders/access-00000001.log:199")
+    assert valid(FULL)["metadata"]["uid"] == valid(FULL)["metadata"]["uid"]
+    assert valid(FULL)["metadata"]["uid"] != valid(again)["metadata"]["uid"]
+
+
+@pytest.mark.parametrize(("lines", "kind"), [(False, "application/json"), (True, "application/x-ndjson")])
+def test_bodies(*, lines: bool, kind: str) -> None:
+    events = Events(lines=lines)
+    items = [item for skipped in (7, 0) if (item := events.item(FULL, skipped)) is not None]
+    body = events.body(items)
+    found = [msgspec.json.decode(line) for line in body.splitlines()] if lines else msgspec.json.decode(body)
+    assert [event["unmapped"].get("skipped") for event in found] == [7, None]
+    assert sum(map(events.size, items)) == pytest.approx(len(body), abs=2)
+    assert events.content_type == kind
+    assert events.rejected(b"anything") == (0, "")
+
+
+def test_what_is_no_call_has_no_event() -> None:
+    events = Events(lines=False)
+    assert events.item(Gap(time=FULL.time, why="it is a test"), 0) is None
+    assert events.item(Act(time=FULL.time, what="start"), 0) is None

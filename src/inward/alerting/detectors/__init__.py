@@ -1,0 +1,1 @@
+"""The detectors, one module each; `inward.alerting.registry` lists them."""

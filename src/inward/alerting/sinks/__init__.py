@@ -1,0 +1,1 @@
+"""Who is told of alerts: what is sent to each, as bytes; sending it is not done here."""

@@ -1,0 +1,1 @@
+"""`inward alerts …`: what looks like misuse, and what people do with it."""

@@ -1,0 +1,1 @@
+"""How entries of the record are printed: a table, lines of JSON, OCSF events, CSV."""
