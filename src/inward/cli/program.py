@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "init": "begin a system folder",
     "check": "validate the system folder, print findings",
+    "discover": "a first catalog, from code, logs or what runs",
     "reflect": "write down what a running gRPC server serves",
     "up": "start every service behind its Envoy, and keep them running",
     "status": "what runs, and what each Envoy really enforces",

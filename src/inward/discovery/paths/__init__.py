@@ -1,0 +1,1 @@
+"""Path templates from observed paths."""

@@ -1,0 +1,1 @@
+"""Operations from the source code of services, which is read and never run."""

@@ -1,0 +1,1 @@
+"""Python services, read as syntax trees."""

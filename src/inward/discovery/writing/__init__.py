@@ -1,0 +1,1 @@
+"""What was discovered, as files of a system folder."""
