@@ -29,6 +29,7 @@ COMMANDS = {
     "calls": "the record of all calls, allowed and refused",
     "explain": "why a call is allowed or refused, and what would allow it",
     "data": "the data classes: who owns, serves, may see and has seen them",
+    "reach": "what a service that is taken over could call and read",
     "allow": "write a grant into its owner's file",
     "revoke": "take a grant out again",
     "quarantine": "cut a service off, or release it",

@@ -1,0 +1,1 @@
+"""What `inward reach` prints of one service."""
