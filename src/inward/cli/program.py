@@ -29,6 +29,8 @@ COMMANDS = {
     "calls": "the record of all calls, allowed and refused",
     "explain": "why a call is allowed or refused, and what would allow it",
     "data": "the data classes: who owns, serves, may see and has seen them",
+    "surface": "every operation, who calls it, what is wrong with it",
+    "unused": "grants, conditions and disclosures that nobody used",
     "reach": "what a service that is taken over could call and read",
     "allow": "write a grant into its owner's file",
     "revoke": "take a grant out again",

@@ -1,0 +1,1 @@
+"""How the surface is printed: a table, JSON, CSV."""

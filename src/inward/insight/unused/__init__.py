@@ -1,0 +1,1 @@
+"""What nobody used: grants, conditions and disclosures, held against the record, and how sure that is."""
