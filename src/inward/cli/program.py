@@ -31,6 +31,7 @@ COMMANDS = {
     "data": "the data classes: who owns, serves, may see and has seen them",
     "surface": "every operation, who calls it, what is wrong with it",
     "unused": "grants, conditions and disclosures that nobody used",
+    "tighten": "policy files that allow what was used, and nothing more",
     "reach": "what a service that is taken over could call and read",
     "allow": "write a grant into its owner's file",
     "revoke": "take a grant out again",

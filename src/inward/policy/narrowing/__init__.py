@@ -1,0 +1,1 @@
+"""Grants written narrower than they are: in which policies, in which words, and in their files."""
