@@ -33,6 +33,7 @@ COMMANDS = {
     "unused": "grants, conditions and disclosures that nobody used",
     "tighten": "policy files that allow what was used, and nothing more",
     "reach": "what a service that is taken over could call and read",
+    "attack": "take the place of a service, and try what an intruder would",
     "allow": "write a grant into its owner's file",
     "revoke": "take a grant out again",
     "quarantine": "cut a service off, or release it",

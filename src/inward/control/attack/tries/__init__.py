@@ -1,0 +1,1 @@
+"""What an intruder would try, kind by kind."""
