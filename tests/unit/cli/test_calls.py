@@ -193,7 +193,7 @@ def test_sql(inward: Inward, system: Path) -> None:
     assert "nothing was found" in inward("calls", "--sql", "SELECT * FROM calls WHERE id = 'x'").err
     odd = "SELECT 'nan'::DOUBLE AS a, 2 AS a, histogram(time) AS h, '\uff1d1' AS f FROM calls"
     [as_json] = msgspec.json.decode("[" + inward("calls", "--sql", odd, "--json").out + "]")
-    assert (as_json["a"], as_json["a_1"], list(as_json["h"].values())) == ("nan", 2, [5])
+    assert (as_json["a"], as_json["a_1"], list(as_json["h"].values())) == ("nan", 2, [1] * 5)
     assert inward("calls", "--sql", odd, "--csv").out.rstrip().endswith(",'\uff1d1")
     for arguments, said in (
         (["--sql", "DROP VIEW calls"], "only one SELECT"),
