@@ -255,3 +255,20 @@ def test_a_recorder_without_its_checkpoint_knows_what_is_sealed(tmp_path: Path) 
         assert recorder.append([*(logged(number) for number in range(100)), logged(COUNT)]) == 1  # the others again
     assert len(find_calls(log.folder, "call-7")) == 1
     assert min(each.number for each in list_segments(log.folder)) > max(each.number for each in list_local(log.folder))
+
+
+def test_a_segment_that_is_older_than_a_sealed_one_is_not_continued(made: Log, tmp_path: Path) -> None:
+    log = copy(made, tmp_path)
+    first = log.segments()[0]
+    kept = first.read_bytes()
+    log.seal()
+    for each in log.segments():
+        each.unlink()
+    first.write_bytes(kept)  # as if it could not be sealed
+    (log.folder / "positions.json").unlink()
+    with Recorder(log.folder) as recorder:
+        recorder.append([call(COUNT)])
+    assert first.read_bytes() == kept
+    numbers = [each.number for each in list_segments(log.folder)]
+    assert numbers[0] == 1
+    assert numbers[-1] > max(each.number for each in list_local(log.folder))

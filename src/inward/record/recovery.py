@@ -105,8 +105,10 @@ def recover(folder: Path, disk: Disk) -> Recovered:
         state.notes.append(f"{error.message}; the whole record was read instead")
         checkpoint = None
     segments = list_segments(folder)
+    first = 0  # the least number that a segment may have to be continued: none before a sealed one is
     if checkpoint is None:
         _scan_sealed(folder, state)
+        first = state.next_number
     else:
         _apply_cuts(folder, checkpoint, disk)
         state.positions = checkpoint.parse_positions()
@@ -117,7 +119,7 @@ def recover(folder: Path, disk: Disk) -> Recovered:
             state.next_number = mark.number + 1
     for segment in segments:
         start = checkpoint.offset if checkpoint is not None and segment.path.name == checkpoint.segment else 0
-        _scan(segment, start, state, disk, last=segment is segments[-1])
+        _scan(segment, start, state, disk, last=segment is segments[-1] and segment.number >= first)
     return state
 
 
@@ -187,7 +189,7 @@ def _scan(segment: Segment, start: int, state: Recovered, disk: Disk, *, last: b
         disk.write_again(segment.path, start)
         disk.fsync_folder(segment.path.parent)
         state.last, state.size = segment, good
-    state.next_number = segment.number + 1
+    state.next_number = max(state.next_number, segment.number + 1)
 
 
 def _cut(path: Path, good: int, disk: Disk) -> Path:

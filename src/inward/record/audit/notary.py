@@ -10,6 +10,7 @@ It only follows: an entry is durable before the notary reads it, and nothing wai
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC
 from itertools import islice
 from pathlib import Path
@@ -34,6 +35,7 @@ STATE = "state.json"
 CHECKPOINTS = "checkpoints"
 _MAX_BYTES = 16 << 20
 LINES_AT_ONCE = 20_000
+KEPT_ALL = 1000  # of the newest checkpoints
 
 
 class LogChangedError(RecordError):
@@ -105,6 +107,7 @@ class Notary:
         make_private_folder(folder / CHECKPOINTS)
         self._state = load_state(folder)
         self._signed = signed_size(folder)
+        self._since_thinned = KEPT_ALL  # so that what an earlier run has left is seen to
 
     def advance(self, segment: str, size: int) -> int:
         """Take in what is durable: all before byte `size` of the segment with that file name; return how many entries.
@@ -142,7 +145,22 @@ class Notary:
         except OSError as error:
             raise RecordError(f"a checkpoint cannot be written: {error.strerror}") from error
         self._signed = tree.size
+        self._since_thinned += 1
+        if self._since_thinned >= KEPT_ALL:
+            self._thin()
         return checkpoint
+
+    def _thin(self) -> None:
+        """Of checkpoints that are not among the newest, keep the last of each hour: every other is within its tree."""
+        last: dict[int, Path] = {}
+        names = (path for path in (self._folder / CHECKPOINTS).iterdir() if path.name.isdecimal())
+        with contextlib.suppress(OSError):  # there are more of them than need be, until the next time
+            for path in sorted(names, key=lambda path: int(path.name))[:-KEPT_ALL]:
+                hour = int(path.stat().st_mtime // 3600)
+                if hour in last:
+                    self._disk.unlink(last[hour])
+                last[hour] = path
+        self._since_thinned = 0
 
     def _read(self, segment: Segment, end: int) -> None:
         known = self._state.segments.get(segment.path.name) or Taken(self._state.size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import shutil
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.record.audit.log import NOW, Log, call
 
+from inward.record.audit import notary
 from inward.record.audit.hashes import leaves_file
 from inward.record.audit.notary import LogChangedError, Notary, load_state
 from inward.record.disk import Disk, RecordError
@@ -158,3 +160,18 @@ def test_random_rounds(tmp_path: Path) -> None:
     for _ in range(12):
         log.grow(log.count + chance.choice([0, 1, 3, 255, 256, 257]))
         assert log.verified().damages == []
+
+
+def test_old_checkpoints_are_thinned_to_one_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notary, "KEPT_ALL", 4)
+    log = Log.make(tmp_path, *range(10, 210, 10))
+    folder = log.folder / notary.CHECKPOINTS
+    for number, path in enumerate(sorted(folder.iterdir())):
+        os.utime(path, (number * 1000, number * 1000))  # seconds: three or four an hour
+    log.grow(*range(210, 260, 10))
+    kept = [int(path.name) for path in sorted(folder.iterdir())]
+    assert kept[-4:] == [220, 230, 240, 250]
+    hours = [int(path.stat().st_mtime // 3600) for path in sorted(folder.iterdir())[:-8]]
+    assert len(hours) == len(set(hours))
+    found = log.verified()
+    assert (found.damages, found.size) == ([], 250)
