@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from inward.errors import BadInputError
 from inward.record.call import Act, Call, Entry, Gap, timestamp
 
@@ -176,9 +174,3 @@ EVERYTHING = Filter()
 def _can_be_asked(value: object) -> bool:
     """Whether SQL takes a value: an argument that is no UTF-8 has surrogates, which no entry has either."""
     return not isinstance(value, str) or not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def as_record(call: Call) -> dict[str, Any]:
-    """Return every field of a call, with its defaults, as JSON has them; `path` as it came."""
-    record: dict[str, Any] = {name: getattr(call, name) for name in Call.__struct_fields__}
-    return msgspec.to_builtins(record | {"path": call.full_path})  # type: ignore[no-any-return]  # a dict stays one

@@ -6,6 +6,7 @@ Where a segment is there in both forms (it was sealed a moment ago), the open on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from inward.record.sealed.files import list_local
@@ -13,11 +14,14 @@ from inward.record.sealed.shelf import list_sealed
 from inward.record.segment import list_segments
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
     from pathlib import Path
 
     from inward.record.sealed.files import Sealed
     from inward.record.segment import Segment
+
+_DAY = timedelta(days=1)
+_MOST_LATE = timedelta(days=7)  # after it arrived, until a call is recorded: a log may wait for its disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,13 @@ class Piece:
     day: date  # UTC; of its first entry, by the clock of then
     segment: Segment | None = None
     sealed: Sealed | None = None
+
+    def may_hold(self, since: datetime | None, until: datetime | None) -> bool:
+        """Return whether entries of calls that arrived from `since` to before `until` may be in it; both are aware."""
+        # An entry is stored after its call arrived, on the segment's date; a day is for clocks that differ.
+        return (since is None or self.day >= since.astimezone(UTC).date() - _DAY) and (
+            until is None or self.day <= until.astimezone(UTC).date() + _MOST_LATE
+        )
 
 
 def list_pieces(folder: Path, *, remote: bool = True) -> list[Piece]:

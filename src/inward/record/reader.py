@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 0.1
 SAME_REQUEST = timedelta(minutes=1)
 _DAY = timedelta(days=1)
-_MOST_LATE = timedelta(days=7)  # after it arrived, until a call is recorded: a log may wait for its disk
 _MAX_REFERENCE = 1024
 
 
@@ -100,7 +99,7 @@ class Reading:
         # While following, buckets are not asked ten times a second: what is new is here.
         pieces = list_pieces(self._folder, remote=self._number == 0)
         for piece in pieces:
-            if piece.number >= self._number and not self._out_of_range(piece):
+            if piece.number >= self._number and self._in_range(piece):
                 yield from self.read(piece, cut)
 
     def newest(self, limit: int) -> list[Entry]:
@@ -111,7 +110,7 @@ class Reading:
         cut = load_cuts(self._folder)
         found: deque[Entry] = deque()
         for piece in reversed(list_pieces(self._folder)):
-            if self._out_of_range(piece):
+            if not self._in_range(piece):
                 continue
             reading = self if self._number == 0 else Reading(self._folder, self._wanted)
             found.extendleft(reversed(deque(reading.read(piece, cut), maxlen=limit - len(found))))
@@ -119,12 +118,8 @@ class Reading:
                 break
         return list(found)
 
-    def _out_of_range(self, piece: Piece) -> bool:
-        # An entry is stored after its call arrived, on the segment's date; a day is for clocks that differ.
-        since, until = self._wanted.since, self._wanted.until
-        return (since is not None and piece.day < since.astimezone(UTC).date() - _DAY) or (
-            until is not None and piece.day > until.astimezone(UTC).date() + _MOST_LATE
-        )
+    def _in_range(self, piece: Piece) -> bool:
+        return piece.may_hold(self._wanted.since, self._wanted.until)
 
     def read(self, piece: Piece, cut: dict[str, int]) -> Iterator[Entry]:
         """Yield what is wanted of one piece, from where it stopped in it; `cut` is how long segments really are."""

@@ -121,14 +121,18 @@ LEAF: Final = f"CASE WHEN kind = 'dropped' THEN leaf ELSE unhex(sha256('\\x00'::
 FILE_ONLY: Final = "hive_partitioning = false"
 
 
+def quoted(text: object) -> str:
+    """Return a text as SQL has it between single quotes."""
+    return str(text).replace("'", "''")
+
+
 def lines_of(path: str) -> str:
     """Return the SQL for the lines of a file, as a relation that `rows_of` takes; `path` is quoted here."""
     options = (
         "columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, quote = '', escape = '', comment = '', "
         f"delim = '\x01', nullstr = '\x02', max_line_size = {MAX_LINE_BYTES}"  # bytes that no JSON has
     )
-    quoted = path.replace("'", "''")
-    return f"(SELECT line, row_number() OVER () AS number FROM read_csv('{quoted}', {options}))"  # noqa: S608 - quoted
+    return f"(SELECT line, row_number() OVER () AS number FROM read_csv('{quoted(path)}', {options}))"  # noqa: S608 - quoted
 
 
 def rows_of(lines: str, first: int = 0) -> str:

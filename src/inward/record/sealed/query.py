@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +19,13 @@ from inward.record.audit.notary import load_state
 from inward.record.call import timestamp
 from inward.record.pieces import Piece, list_pieces
 from inward.record.recovery import load_cuts
-from inward.record.sealed.columns import COLUMNS, FILE_ONLY, lines_of, rows_of
-from inward.record.sealed.reading import connected, first_line, quoted
+from inward.record.sealed.columns import COLUMNS, FILE_ONLY, lines_of, quoted, rows_of
+from inward.record.sealed.reading import connected, first_line
 from inward.record.segment import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from inward.record.segment import Segment
@@ -75,7 +75,7 @@ def asked(folder: Path, sql: str, since: datetime | None = None, until: datetime
     Raises `QueryError` for a query that is none, and `SealError` where a part of the record is damaged.
     """
     _check(sql)
-    pieces = [piece for piece in list_pieces(folder) if _in_range(piece, since, until)]
+    pieces = [piece for piece in list_pieces(folder) if piece.may_hold(since, until)]
     places = [piece.sealed.place for piece in pieces if piece.sealed is not None]
     with tempfile.TemporaryDirectory(prefix="inward-") as spill, connected(str(folder), *places) as connection:
         connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = {os.cpu_count() or 1}")
@@ -104,14 +104,6 @@ def _check(sql: str) -> None:
         raise QueryError(f"the query cannot be read: {first_line(error)}", hint=_HINT) from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("only one SELECT can be asked", hint=_HINT)
-
-
-def _in_range(piece: Piece, since: datetime | None, until: datetime | None) -> bool:
-    day = timedelta(days=1)
-    return not (
-        (since is not None and piece.day < since.astimezone(UTC).date() - day)
-        or (until is not None and piece.day > until.astimezone(UTC).date() + 7 * day)
-    )
 
 
 def _count_lines(segment: Segment, cut: dict[str, int]) -> int:

@@ -221,11 +221,6 @@ def _register(connection: duckdb.DuckDBPyConnection, place: str) -> None:
     connection.register_filesystem(bucket.file_system(place))
 
 
-def quoted(text: object) -> str:
-    """Return a text as SQL has it between single quotes."""
-    return str(text).replace("'", "''")
-
-
 def first_line(error: Exception) -> str:
     """Return what an error says in its first line."""
     return str(error).partition("\n")[0]

@@ -19,12 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from inward.record.audit.hashes import BLOCK
 from inward.record.audit.told import REMOVED, RETENTION, SEAL, digest_detail, read_told
 from inward.record.call import Act, timestamp
 from inward.record.disk import Disk
-from inward.record.sealed.columns import COLUMNS, FILE_ONLY, LEAF
+from inward.record.sealed.columns import COLUMNS, FILE_ONLY, LEAF, quoted
 from inward.record.sealed.files import is_bucket
-from inward.record.sealed.reading import SealError, connected, digest_at, digest_of, extent_of, quoted
+from inward.record.sealed.reading import SealError, connected, digest_at, digest_of, extent_of
 from inward.record.sealed.seal import new_file, write_rows
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from inward.record.call import Entry
     from inward.record.sealed.files import Sealed
 
-_BLOCK = 256
 _HINT = "see `inward audit verify`"
 # Which rows are of a kind. What is no entry that is known is kept as long as refused calls are.
 _KINDS: Final = {
@@ -120,12 +120,12 @@ def _rows_without(sealed: Sealed, condition: str) -> str:
     extent = extent_of(sealed)
     first, end = extent.first, extent.first + extent.count
     # Blocks that hold entries of other segments too: their hashes are not kept elsewhere.
-    shared = [block for at in (first, end) if at % _BLOCK for block in [at // _BLOCK]]
+    shared = [block for at in (first, end) if at % BLOCK for block in [at // BLOCK]]
     names = ", ".join(
         f"if(gone, NULL, {name}) AS {name}"
         for name in (*(f'"{each}"' for column in COLUMNS for each in column.names), "raw")
     )
-    wanted = [f"SELECT entry // {_BLOCK} FROM marked WHERE NOT gone", *(f"SELECT {block}" for block in shared)]  # noqa: S608 - numbers
+    wanted = [f"SELECT entry // {BLOCK} FROM marked WHERE NOT gone", *(f"SELECT {block}" for block in shared)]  # noqa: S608 - numbers
     return f"""
         WITH marked AS (
             SELECT *, kind = 'dropped' OR coalesce({condition}, false) AS gone
@@ -134,7 +134,7 @@ def _rows_without(sealed: Sealed, condition: str) -> str:
         SELECT * EXCLUDE (gone) REPLACE (
             if(gone, 'dropped', kind) AS kind, {names},
             if(gone, {LEAF}, NULL) AS leaf
-        ) FROM marked WHERE entry // {_BLOCK} IN ({" UNION ".join(wanted)})"""  # noqa: S608 - columns and numbers
+        ) FROM marked WHERE entry // {BLOCK} IN ({" UNION ".join(wanted)})"""  # noqa: S608 - columns and numbers
 
 
 def _remove(sealed: Sealed, disk: Disk) -> None:

@@ -22,9 +22,9 @@ import msgspec
 
 from inward.record.audit.hashes import HashesError, leaves_file, read_hashes
 from inward.record.disk import Disk, make_private_folder
-from inward.record.sealed.columns import lines_of, rows_of
+from inward.record.sealed.columns import lines_of, quoted, rows_of
 from inward.record.sealed.files import Sealed, is_bucket
-from inward.record.sealed.reading import METADATA, Extent, SealError, connected, quoted, rows_at
+from inward.record.sealed.reading import METADATA, Extent, SealError, connected, rows_at
 from inward.record.segment import BLOCK_BYTES, read_lines
 from inward.tlog.merkle import leaf_hash
 
